@@ -1,0 +1,1 @@
+/* COpenSSL: see COpenSSL.h */

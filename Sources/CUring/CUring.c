@@ -1,0 +1,1 @@
+/* CUring: see CUring.h */

@@ -1,0 +1,119 @@
+public import Basics
+
+/// A socket of the engine's. Never a file descriptor: direct descriptors live in a ring's own table.
+public struct SocketHandle: Hashable, Sendable {
+  public let rawValue: UInt32
+  @inlinable public init(rawValue: UInt32) { self.rawValue = rawValue }
+  public static let none = SocketHandle(rawValue: .max)
+  @inlinable public var isNone: Bool { rawValue == .max }
+}
+
+/// What an operation in flight does; the first byte of its token.
+public enum Operation: UInt8, Sendable, CaseIterable {
+  // Of a listener: the token's slot index is the listener's index.
+  case accept = 1
+  // Of a connection: the token's slot is the connection's.
+  case clientAddress, clientReceive, clientSend, clientShutdown, clientCancel, clientClose
+  case backendConnect, backendReceive, backendSend, backendShutdown, backendCancel, backendClose
+  // Of the worker.
+  case wake
+}
+
+/// What came of an operation.
+public struct Completion: Sendable {
+  public var token: CompletionToken
+  /// Bytes, or another count of success; -errno where it failed.
+  public var result: Int32
+  /// The buffer that a receive filled (the worker owns it now, its payload set); `none` otherwise.
+  public var buffer: BufferID
+  /// The accepted socket; `none` otherwise.
+  public var socket: SocketHandle
+  /// True exactly when further completions with this token will come.
+  public var more: Bool
+
+  @inlinable public init(
+    token: CompletionToken, result: Int32, buffer: BufferID = .none, socket: SocketHandle = .none,
+    more: Bool = false
+  ) {
+    self.token = token
+    self.result = result
+    self.buffer = buffer
+    self.socket = socket
+    self.more = more
+  }
+}
+
+/// Everything that a worker needs of the outside world.
+///
+/// `UringEngine` is the real one; the simulation has another, in which time, order and faults come from a seed.
+/// Each verb that takes a token starts an operation and is answered by a completion with that token; none of
+/// them blocks, fails on the spot or completes before the next `submitAndWait`.
+///
+/// Rules that the worker keeps:
+/// - at most one receive, one send and one shutdown in flight per socket;
+/// - a socket is closed once, when nothing of it is in flight but possibly a receive that was cancelled;
+/// - buffers given to `send` stay untouched until its completion.
+public protocol IOEngine: ~Copyable {
+  /// The worker's I/O buffers. The engine takes from it what it keeps ready for receives.
+  var buffers: BufferPool { get set }
+
+  /// Connections that the engine has sockets for: each needs two.
+  var connectionCapacity: Int { get }
+
+  /// The time, read at the end of the last `submitAndWait`.
+  var now: MonotonicTime { get }
+
+  /// Accepts from listening sockets (several, bound to the same address, where the engine has several rings)
+  /// until told to stop. Completions carry the operation `accept` and the listener's index as the slot's.
+  /// When a completion says that no more come, the worker starts anew with `resumeAccepting`.
+  mutating func startAccepting(listener: UInt32, descriptors: [Int32])
+
+  /// Accepts no more for now; connections queue in the kernel.
+  mutating func pauseAccepting(listener: UInt32)
+
+  mutating func resumeAccepting(listener: UInt32)
+
+  /// Accepts no more and closes the listening sockets.
+  mutating func stopAccepting(listener: UInt32)
+
+  /// Asks for the peer's address; `peerAddress` has it while the completion is looked at.
+  mutating func requestPeerAddress(of socket: SocketHandle, _ token: CompletionToken)
+
+  /// The answer to `requestPeerAddress`; nil where there is none (a unix socket, a peer already gone).
+  var peerAddress: Endpoint? { get }
+
+  /// Receives into a buffer of the pool. With `multishot` until cancelled, the peer's end (result 0), an
+  /// error, or -ENOBUFS when the pool has run dry; else once.
+  mutating func receive(_ socket: SocketHandle, multishot: Bool, _ token: CompletionToken)
+
+  /// Sends the payloads of up to `sendBatch` buffers of a queue, first to last, all of it or an error:
+  /// `result` is the number of bytes sent, short only when the connection broke.
+  /// - Returns: how many buffers from the queue's head it took. They stay the worker's.
+  mutating func send(_ socket: SocketHandle, _ queue: borrowing BufferQueue, _ token: CompletionToken) -> Int
+
+  /// Tells the peer that nothing more will be sent (FIN).
+  mutating func shutdown(_ socket: SocketHandle, _ token: CompletionToken)
+
+  /// Cancels the operations in flight that have the token `target`. Its own completion has `token`.
+  mutating func cancel(_ target: CompletionToken, on socket: SocketHandle, _ token: CompletionToken)
+
+  /// Closes the socket. With `reset` the peer gets an RST, and what wasn't sent is dropped.
+  mutating func close(_ socket: SocketHandle, reset: Bool, _ token: CompletionToken)
+
+  /// Opens a socket and connects it. The handle is the caller's at once and must be closed whatever comes of
+  /// the connect; nil when the engine has no socket left.
+  /// - Parameter beside: the connection's other socket; both are kept on the same ring.
+  mutating func connect(to address: Endpoint, beside: SocketHandle, _ token: CompletionToken) -> SocketHandle?
+
+  /// Hands the operations to the kernel and waits for completions until `deadline` (nil: as long as it takes;
+  /// the past: not at all).
+  mutating func submitAndWait(until deadline: MonotonicTime?)
+
+  /// The next completion that has come; nil when the worker has seen all of them.
+  mutating func nextCompletion() -> Completion?
+}
+
+extension IOEngine where Self: ~Copyable {
+  /// Buffers that one send takes at most.
+  public static var sendBatch: Int { 8 }
+}

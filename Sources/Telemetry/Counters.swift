@@ -1,0 +1,32 @@
+/// What a worker counts of itself.
+public enum WorkerCounter: Int, CounterKey {
+  // Gauges.
+  case connectionsLive, connectionsTLSLive, buffersTaken, buffersTotal, handshakesQueued
+  // Counters.
+  case connectionsAccepted, connectionsEnded
+  case acceptErrors, acceptPauses, descriptorsExhausted, buffersExhausted, slotsExhausted
+  case handshakesFull, handshakesResumed, handshakesFailed, handshakeNanoseconds
+  case requests, upgrades
+  case completionsStale, recordsDropped
+  case turns, busyNanoseconds
+  case bytesFromClients, bytesToClients
+}
+
+/// What a worker counts of a listener.
+public enum ListenerCounter: Int, CounterKey {
+  // Gauges.
+  case connectionsLive
+  // Counters.
+  case connectionsAccepted, requests, requestsRefused, requestsMalformed, bytesFromClients, bytesToClients
+  case responses1xx, responses2xx, responses3xx, responses4xx, responses5xx
+  case handshakesFull, handshakesResumed, handshakesFailed
+}
+
+/// What a worker counts of a backend. A pool's figures are the sums over its backends.
+public enum BackendCounter: Int, CounterKey {
+  // Counters.
+  case connections, connectFailures, responseFailures, retries, redispatches
+  case bytesFromBackend, bytesToBackend, messagesFromBackend, messagesToBackend
+  case responses1xx, responses2xx, responses3xx, responses4xx, responses5xx
+  case abortsByClient, abortsByBackend
+}
