@@ -1,4 +1,6 @@
 internal import Basics
+internal import Dispatch
+internal import Settings
 internal import Telemetry
 internal import Wire
 

@@ -1,7 +1,8 @@
-public import Basics
+internal import Basics
 internal import Dispatch
 internal import Glibc
 internal import Synchronization
+internal import Uring
 
 /// What the control plane asks of a worker.
 enum Command: Sendable {
@@ -20,8 +21,11 @@ final class Mailbox: Sendable {
   let descriptor: Int32
 
   init() {
-    descriptor = eventfd(0, Int32(EFD_CLOEXEC.rawValue | EFD_NONBLOCK.rawValue))
-    precondition(descriptor >= 0, "no eventfd: errno \(errno)")
+    do throws(RingError) {
+      descriptor = try EventDescriptor.make()
+    } catch {
+      fatalError("\(error)")
+    }
   }
 
   deinit { Glibc.close(descriptor) }
@@ -31,8 +35,7 @@ final class Mailbox: Sendable {
   func send(_ command: Command) -> DispatchSemaphore {
     let done = DispatchSemaphore(value: 0)
     commands.withLock { $0.append((command, done)) }
-    var one: UInt64 = 1
-    _ = write(descriptor, &one, 8)
+    EventDescriptor.signal(descriptor)
     return done
   }
 

@@ -1,6 +1,6 @@
-public import Basics
+internal import Basics
 internal import Policy
-public import Telemetry
+internal import Telemetry
 
 /// The data plane of one thread: its engine, its connections, its loop.
 ///

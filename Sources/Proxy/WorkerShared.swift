@@ -1,4 +1,4 @@
-public import Synchronization
+internal import Synchronization
 public import Telemetry
 
 /// What a worker shares with the control plane: its counters, its records, its mailbox.

@@ -42,6 +42,8 @@ public struct CounterHandle<Key: CounterKey> {
     let cell = cells + key.rawValue
     cell.pointee.store(cell.pointee.load(ordering: .relaxed) &+ amount, ordering: .relaxed)
   }
+
+  @inlinable public func subtract(_ key: Key, _ amount: UInt64 = 1) { add(key, 0 &- amount) }
 }
 
 /// The names of a block's counters, numbered from 0 without gaps.

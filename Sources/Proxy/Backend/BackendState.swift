@@ -1,7 +1,7 @@
 internal import Policy
 public import Settings
-public import Synchronization
-public import Telemetry
+internal import Synchronization
+internal import Telemetry
 
 /// A backend as all workers see it: its settings, its live connections, its counters.
 public final class BackendState: Sendable {

@@ -1,7 +1,7 @@
 internal import Basics
 public import Settings
-public import TLS
-public import Telemetry
+internal import TLS
+internal import Telemetry
 
 /// A listener as the workers see it: its settings, TLS contexts, and routes ready for comparing bytes.
 public final class ListenerState: Sendable {
@@ -42,8 +42,9 @@ struct CompiledRoute {
 
   init(_ route: Settings.Route, _ pool: PoolState) {
     let name = route.host?.lowercased()
-    isWildcard = name?.hasPrefix("*.") ?? false
+    let isWildcard = name?.hasPrefix("*.") ?? false
     host = name.map { Array($0.dropFirst(isWildcard ? 1 : 0).utf8) }
+    self.isWildcard = isWildcard
     path = route.path.map { Array($0.utf8) }
     self.pool = pool
   }

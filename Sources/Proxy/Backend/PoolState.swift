@@ -1,6 +1,6 @@
 internal import Policy
 public import Settings
-public import Synchronization
+internal import Synchronization
 
 /// A pool as all workers see it.
 public final class PoolState: Sendable {

@@ -1,4 +1,4 @@
-public import Basics
+internal import Basics
 public import Settings
 
 /// Listeners and pools as one configuration has them: immutable, shared by the workers, replaced as a whole by

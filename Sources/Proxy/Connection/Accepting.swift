@@ -1,4 +1,5 @@
 internal import Basics
+internal import Settings
 internal import Telemetry
 
 /// Phase 1: a socket has been accepted. It gets a slot, and its client's address is asked for.

@@ -1,4 +1,5 @@
 internal import Basics
+internal import Settings
 internal import Wire
 
 /// A deadline has passed: what that means, by phase.

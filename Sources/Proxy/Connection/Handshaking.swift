@@ -1,4 +1,5 @@
 internal import Basics
+internal import Settings
 internal import TLS
 internal import Telemetry
 
@@ -40,7 +41,7 @@ extension Worker where Engine: ~Copyable {
   }
 
   /// Feeds OpenSSL what has been received, and queues what it answers.
-  private mutating func continueHandshake(_ c: ConnectionPointer) -> TLSSession.HandshakeStep? {
+  private mutating func continueHandshake(_ c: ConnectionPointer) -> HandshakeProgress.Step? {
     if c.pointee.session == nil {
       guard let context = c.pointee.listener.contexts[shared.index],
         let session = TLSSession(context: context)
@@ -84,7 +85,7 @@ extension Worker where Engine: ~Copyable {
     c.pointee.client.toSend.append(buffer, in: &engine.buffers)
   }
 
-  private mutating func handshakeStepped(_ c: ConnectionPointer, _ step: TLSSession.HandshakeStep?) {
+  private mutating func handshakeStepped(_ c: ConnectionPointer, _ step: HandshakeProgress.Step?) {
     switch step {
     case nil, .wantsRoom:
       flush(c, .client)
@@ -101,18 +102,18 @@ extension Worker where Engine: ~Copyable {
 
   private mutating func handshakeFailed(_ c: ConnectionPointer) {
     counters.add(.handshakesFailed)
-    c.pointee.listener.counters[shared.index].add(.handshakesFailed)
+    c.pointee.listenerCounters.add(.handshakesFailed)
     // The alert is queued already, and tells the client why.
     close(c, by: .client, .malformed, .orderly)
   }
 
   private mutating func handshakeDone(_ c: ConnectionPointer) {
-    let resumed = c.pointee.session!.isResumed
+    let resumed = c.pointee.session?.isResumed ?? false
     c.pointee.tlsResumed = resumed
-    c.pointee.tlsVersion = c.pointee.session!.version == .v1_3 ? .v1_3 : .v1_2
+    c.pointee.tlsVersion = c.pointee.session?.version == .v1_3 ? .v1_3 : .v1_2
     counters.add(resumed ? .handshakesResumed : .handshakesFull)
     counters.add(.connectionsTLSLive)
-    c.pointee.listener.counters[shared.index].add(resumed ? .handshakesResumed : .handshakesFull)
+    c.pointee.listenerCounters.add(resumed ? .handshakesResumed : .handshakesFull)
     if c.pointee.listener.settings.mode == .tcp {
       c.pointee.exchange = .stream
       startConnecting(c, to: c.pointee.listener.defaultPool)

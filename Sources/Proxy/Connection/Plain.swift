@@ -82,7 +82,7 @@ extension Worker where Engine: ~Copyable {
       engine.buffers.setPayload(target, start: start, count: filled + outcome.read)
       c.pointee.mayHoldPlain = outcome.read == room
       switch outcome.status {
-      case .data, .wantsInput: continue
+      case .data, .wantsInput, .wantsRoom: continue
       case .closed:
         clientSaidGoodbye(c)
         return engine.buffers.count(target) > before ? .bytes : .nothing

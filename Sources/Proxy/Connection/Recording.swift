@@ -1,4 +1,5 @@
 internal import Basics
+internal import Settings
 
 /// What is told of a connection at its end.
 extension Worker where Engine: ~Copyable {

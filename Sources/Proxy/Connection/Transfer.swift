@@ -1,4 +1,5 @@
 internal import Basics
+internal import Settings
 internal import Telemetry
 
 /// What all phases share: receiving and sending on a leg, with water marks, and the change of phase.

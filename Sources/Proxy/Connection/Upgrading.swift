@@ -1,4 +1,5 @@
 internal import Basics
+internal import Settings
 internal import Telemetry
 internal import Wire
 

@@ -1,4 +1,5 @@
 internal import Basics
+internal import Settings
 
 /// Phase 2: nothing is spent on a client before its first byte.
 extension Worker where Engine: ~Copyable {
