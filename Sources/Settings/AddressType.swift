@@ -47,8 +47,9 @@ extension ValueType where Value == Endpoint {
         : "\(quoted(text)) is no socket's path: it may have 107 bytes, and no zero byte"
     }
     if IPAddress(text) != nil {
-      let example = text.contains(":") ? "[\(text)]:443" : "\(text):443"
-      return "\(quoted(text)) lacks a port; did you mean \(quoted(example))?"
+      return text.contains(":")
+        ? "\(quoted(text)) needs brackets around the address, and a port: such as \"[::1]:443\""
+        : "\(quoted(text)) lacks a port, such as \"\(text):443\""
     }
     let (host, port) = split(text)
     guard let port else { return "expected \(notation), got \(quoted(text))" }

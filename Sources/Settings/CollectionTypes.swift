@@ -11,9 +11,10 @@ extension ValueType {
     make: @escaping (SourceLocation) -> Value,
     finish: @escaping (inout Value, MappingReader) -> Void = { _, _ in }
   ) -> Self {
-    let expected = "a mapping that describes \(noun)"
+    let names = keys().prefix(2).map(\.name).joined(separator: " and ")
+    let expected = "a mapping with keys such as \(names)"
     return Self(
-      expected: expected, show: { _ in noun },
+      expected: expected, show: { _ in "set" },
       read: { node, reading in
         guard var reader = MappingReader(node, expected: expected, reading: reading) else { return nil }
         var value = make(node.location)

@@ -25,9 +25,10 @@ struct Document {
         return Document(root: root, renamedKeys: renamed)
       } catch YamlError.duplicatedKeysInMapping(let keys, let context) {
         let location = SourceLocation(line: context.mark.line, column: context.mark.column)
-        guard let key = keys.first, let alias = source.rename(key, at: location, number: renamed.count) else {
-          throw SettingsProblem(
-            file: file, location: location, message: "duplicate key \(quoted(keys.first ?? ""))")
+        let key = keys.first ?? ""
+        guard let alias = source.rename(key, at: location, number: renamed.count) else {
+          let message = "duplicate key \(quoted(key)): it stands here and again further on"
+          throw SettingsProblem(file: file, location: location, message: message)
         }
         renamed[alias] = key
       } catch let problem as SettingsProblem {
@@ -56,14 +57,22 @@ struct Document {
         let message = "a tab can't indent in YAML; use spaces"
         return SettingsProblem(file: file, location: tab, message: message)
       }
-      let place = context.map { " (\($0.text), line \($0.mark.line))" } ?? ""
-      return SettingsProblem(file: file, location: location, message: "not valid YAML: \(problem)\(place)")
+      let message = explain(problem, context, source.hasBareBrackets(line: mark.line))
+      return SettingsProblem(file: file, location: location, message: message)
     case .reader(let problem, let offset, _, _):
       let message = "not valid YAML: \(problem)"
       return SettingsProblem(file: file, location: source.location(ofCharacter: offset ?? 0), message: message)
     default:
       return SettingsProblem(file: file, location: .start, message: "not valid YAML")
     }
+  }
+
+  private static func explain(_ problem: String, _ context: YamlError.Context?, _ brackets: Bool) -> String {
+    if problem.contains("another document") { return "a second document begins here; settings are one" }
+    if problem.contains("nesting level") { return "nested too deeply" }
+    let place = context.map { " (\($0.text), line \($0.mark.line))" } ?? ""
+    let hint = brackets ? "; an address in brackets needs quotation marks: \"[::]:443\"" : ""
+    return "not valid YAML: \(problem)\(place)\(hint)"
   }
 }
 

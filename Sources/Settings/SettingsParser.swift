@@ -16,7 +16,7 @@ extension Settings {
       throw SettingsErrors([error])
     }
     let reading = Reading(file: file, renamedKeys: document.renamedKeys)
-    let settings = ValueType<Settings>.mapping("the settings", keys, make: { _ in Settings() })
+    let settings = ValueType<Settings>.mapping("the file", keys, make: { _ in Settings() })
       .read(document.root, reading)
     reading.checkReferences()
     let problems = reading.sortedProblems()

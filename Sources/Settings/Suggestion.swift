@@ -1,8 +1,12 @@
 /// `; did you mean "connections"?`, or nil when nothing known is near enough to what was written.
 func suggestion(for written: String, among known: [String]) -> String? {
   // Nothing that long is a slip of the pen, and the distance costs the product of the lengths.
-  guard written.utf8.count <= 64 else { return nil }
+  // Of numbers none is nearer to what was meant than another.
+  guard written.utf8.count <= 64, written.contains(where: \.isLetter) else { return nil }
   let simple = simplified(written)
+  if simple.count >= 3, let longer = known.sorted().first(where: { simplified($0).starts(with: simple) }) {
+    return "; did you mean \(quoted(longer))?"
+  }
   let nearest = known.map { (name: $0, distance: editDistance(simple, simplified($0))) }
     .min { ($0.distance, $0.name) < ($1.distance, $1.name) }
   guard let nearest, nearest.distance <= max(1, min(simple.count, nearest.name.utf8.count) / 3) else {
