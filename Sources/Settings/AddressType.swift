@@ -1,7 +1,9 @@
 internal import Basics
 
 extension ValueType where Value == Endpoint {
-  private static var notation: String { "an address such as 10.0.0.1:9001, [::1]:9001 or unix:/run/chat.sock" }
+  private static var notation: String {
+    "an address such as 10.0.0.1:9001, [::1]:9001 or unix:/run/chat.sock"
+  }
 
   /// An address to connect to.
   static var address: Self {
@@ -56,7 +58,9 @@ extension ValueType where Value == Endpoint {
     if host.isEmpty || host == "*" { return "\(quoted(text)) lacks an address; all are \"0.0.0.0:\(port)\"" }
     if !isPort(port) { return "\(quoted(text)) has no port from 0 to 65535" }
     if IPAddress(host) != nil { return "\(quoted(text)) needs brackets; did you mean \"[\(host)]:\(port)\"?" }
-    if isHostName(host) { return "\(quoted(text)) has a host name; addresses must be IP here, names aren't resolved" }
+    if isHostName(host) {
+      return "\(quoted(text)) has a host name; addresses must be IP here, names aren't resolved"
+    }
     return "expected \(notation), got \(quoted(text))"
   }
 

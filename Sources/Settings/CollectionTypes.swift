@@ -50,7 +50,8 @@ extension ValueType {
     list.read = { node, reading in
       guard let elements = read(node, reading) else { return nil }
       if node.isNothing || node.sequence?.isEmpty == true {
-        reading.report(node.location, "expected at least one element, got \(node.isNothing ? "nothing" : "none")")
+        reading.report(
+          node.location, "expected at least one element, got \(node.isNothing ? "nothing" : "none")")
         return nil
       }
       return elements
@@ -87,7 +88,11 @@ extension ValueType {
       return elements
     }
     list.compare = { old, new, place in
-      compareNamed(old, new, place) { ($0.thing(noun, name($1)), name($1)) } each: { type.compare($0, $1, $2) }
+      compareNamed(old, new, place) {
+        ($0.thing(noun, name($1)), name($1))
+      } each: {
+        type.compare($0, $1, $2)
+      }
     }
     return list
   }

@@ -61,7 +61,8 @@ struct Document {
       return SettingsProblem(file: file, location: location, message: message)
     case .reader(let problem, let offset, _, _):
       let message = "not valid YAML: \(problem)"
-      return SettingsProblem(file: file, location: source.location(ofCharacter: offset ?? 0), message: message)
+      return SettingsProblem(
+        file: file, location: source.location(ofCharacter: offset ?? 0), message: message)
     default:
       return SettingsProblem(file: file, location: .start, message: "not valid YAML")
     }

@@ -27,7 +27,9 @@ extension Settings.Listener {
   private func check(_ reader: MappingReader) {
     guard reader.isSound("pool"), reader.isSound("routes"), reader.isSound("mode") else { return }
     if mode == .tcp {
-      if !routes.isEmpty { reader.report("routes", "mode tcp has no requests to route; it needs a pool alone") }
+      if !routes.isEmpty {
+        reader.report("routes", "mode tcp has no requests to route; it needs a pool alone")
+      }
       if pool == nil { reader.report("mode", "a listener of mode tcp needs the key \"pool\"") }
     } else if pool == nil, routes.isEmpty {
       reader.report("routes", "a listener needs the key \"pool\" or \"routes\"")

@@ -18,7 +18,8 @@ struct SourceText {
   /// Writes an alias of the same length in place of the key that stands there.
   /// - Returns: the alias; nil when the key isn't written there plainly, or after too many.
   mutating func rename(_ key: String, at location: SourceLocation, number: Int) -> String? {
-    guard number < min(Self.renameLimit, Self.renameBytes / text.utf8.count), !usesAliases, !key.isEmpty, let start = index(of: location),
+    guard number < min(Self.renameLimit, Self.renameBytes / text.utf8.count), !usesAliases, !key.isEmpty,
+      let start = index(of: location),
       let mark = Unicode.Scalar(Self.firstAlias + UInt32(number))
     else { return nil }
     let scalars = text.unicodeScalars

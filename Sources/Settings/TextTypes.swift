@@ -63,9 +63,12 @@ extension ValueType where Value == String {
       if bracketed { return IPAddress(String(lower.dropFirst().dropLast())) == nil ? nil : lower }
       let name = lower.hasPrefix("*.") ? lower.dropFirst(2) : lower[...]
       let labels = name.split(separator: ".", omittingEmptySubsequences: false)
-      let isValid = name.utf8.count <= 253 && labels.allSatisfy { label in
-        (1...63).contains(label.utf8.count) && label.utf8.allSatisfy { isWord($0) || $0 == UInt8(ascii: "-") }
-      }
+      let isValid =
+        name.utf8.count <= 253
+        && labels.allSatisfy { label in
+          (1...63).contains(label.utf8.count)
+            && label.utf8.allSatisfy { isWord($0) || $0 == UInt8(ascii: "-") }
+        }
       return isValid ? lower : nil
     }
   }

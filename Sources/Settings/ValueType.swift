@@ -22,7 +22,9 @@ struct ValueType<Value: Equatable> {
     self.show = show
     self.read = read
     self.compare =
-      compare ?? { old, new, place in old == new ? [] : [place.sentence("is now \(show(new)), was \(show(old))")] }
+      compare ?? { old, new, place in
+        old == new ? [] : [place.sentence("is now \(show(new)), was \(show(old))")]
+      }
   }
 }
 

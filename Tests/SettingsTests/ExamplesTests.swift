@@ -5,7 +5,8 @@ import Testing
 /// The annotated examples that users copy.
 @Suite struct ExamplesTests {
   private static let folder = URL(filePath: #filePath)
-    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().appending(path: "conf")
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().appending(
+      path: "conf")
 
   private static let examples: [String] = {
     let names = try? FileManager.default.contentsOfDirectory(atPath: folder.path)
@@ -29,7 +30,10 @@ import Testing
   @Test func `The full example has and annotates every key`() throws {
     let text = try Self.text("websocket.yaml")
     for key in Self.keys {
-      #expect(text.firstMatch(of: try Regex("(^|[\\s{-])\(key):", as: (Substring, Substring).self).anchorsMatchLineEndings()) != nil, "\(key)")
+      #expect(
+        text.firstMatch(
+          of: try Regex("(^|[\\s{-])\(key):", as: (Substring, Substring).self).anchorsMatchLineEndings())
+          != nil, "\(key)")
     }
   }
 

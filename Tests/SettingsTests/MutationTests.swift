@@ -12,7 +12,9 @@ import Testing
       .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     let text = try? String(contentsOf: folder.appending(path: "conf/websocket.yaml"), encoding: .utf8)
     // Without the comments more of the mutations hit something.
-    let lines = (text ?? Samples.small).split(separator: "\n").filter { !$0.drop { $0 == " " }.hasPrefix("#") }
+    let lines = (text ?? Samples.small).split(separator: "\n").filter {
+      !$0.drop { $0 == " " }.hasPrefix("#")
+    }
     return Array(lines.joined(separator: "\n").unicodeScalars)
   }()
 
@@ -29,7 +31,8 @@ import Testing
       let end = min(scalars.count, start + Int.random(in: 0...12, using: &generator))
       switch Int.random(in: 0..<4, using: &generator) {
       case 0: scalars.removeSubrange(start..<end)
-      case 1: scalars.insert(contentsOf: fragments.randomElement(using: &generator)!.unicodeScalars, at: start)
+      case 1:
+        scalars.insert(contentsOf: fragments.randomElement(using: &generator)!.unicodeScalars, at: start)
       case 2: scalars.insert(contentsOf: Array(scalars[start..<end]), at: start)
       default:
         let other = Int.random(in: 0..<scalars.count, using: &generator)
