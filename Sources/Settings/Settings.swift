@@ -173,7 +173,9 @@ extension Settings {
   }
 
   public struct Log: Sendable, Equatable {
-    public enum Level: String, Sendable, CaseIterable { case trace, debug, info, notice, warning, error, critical }
+    public enum Level: String, Sendable, CaseIterable {
+      case trace, debug, info, notice, warning, error, critical
+    }
     public var level = Level.info
     /// Where the line per ended connection goes: a path, `stdout`, `stderr`; nil writes none.
     public var connections: String? = nil
