@@ -39,7 +39,7 @@ extension UringEngine {
     }
     for ring in 0..<ringCount { members[ring].ring.findEntries() }
     current = 0
-    now = Self.readClock()
+    now = Self.clock()
   }
 
   /// Whether to wait, and how long at most.
@@ -47,7 +47,7 @@ extension UringEngine {
     guard let deadline, deadline != .distantFuture else { return (true, nil) }
     // `now` is a turn old, so it can only say that the deadline is past.
     guard deadline > now else { return (false, nil) }
-    let time = Self.readClock()
+    let time = Self.clock()
     return deadline > time ? (true, deadline.nanoseconds - time.nanoseconds) : (false, nil)
   }
 
@@ -159,7 +159,9 @@ extension UringEngine {
     members[0].ring.read(ringsDescriptor, into: bytes, userData: Internal.rings.rawValue << 56)
   }
 
-  static func readClock() -> MonotonicTime {
+  public func readClock() -> MonotonicTime { Self.clock() }
+
+  static func clock() -> MonotonicTime {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
     return MonotonicTime(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))

@@ -111,7 +111,7 @@ public struct UringEngine: ~Copyable, IOEngine {
     self.wakeDescriptor = wakeDescriptor
     receiveTarget = min(Self.receiveTargetMax, max(1, bufferCount / 2 / layout.ringCount))
     receiveReserve = min(64, bufferCount / 8)
-    now = Self.readClock()
+    now = Self.clock()
     if wakeDescriptor >= 0 { EventDescriptor.makeBlocking(wakeDescriptor) }
     armWake()
     armRings()

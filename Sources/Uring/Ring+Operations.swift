@@ -89,7 +89,7 @@ extension Ring {
     curing_close(entry(claim()), slot, userData)
   }
 
-  /// Cancels all operations with the user data `target`; the result is their number, or -ENOENT.
+  /// Cancels all operations with the user data `target`; the result is their number.
   @inlinable public mutating func cancel(_ target: UInt64, userData: UInt64) {
     curing_cancel(entry(claim()), target, 0, userData)
   }

@@ -54,7 +54,7 @@ public enum Socket {
   ) throws(SocketError) {
     if call(Glibc.bind, descriptor, address) == 0 { return }
     var failure = errno
-    if failure == EADDRINUSE, case .unix(let path) = endpoint, isLeftOver(address) {
+    if failure == EADDRINUSE, case .unix(let path) = endpoint, isLeftOver(path, address) {
       unlink(path)
       if call(Glibc.bind, descriptor, address) == 0 { return }
       failure = errno
@@ -63,7 +63,9 @@ public enum Socket {
   }
 
   /// True exactly when a unix socket's file is there but nobody listens: a process before us left it.
-  private static func isLeftOver(_ address: SocketAddress) -> Bool {
+  private static func isLeftOver(_ path: String, _ address: SocketAddress) -> Bool {
+    var status = stat()
+    guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return false }
     let probe = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
     guard probe >= 0 else { return false }
     defer { Glibc.close(probe) }
