@@ -20,7 +20,7 @@ extension UringEngine {
     /// Accepts of one client each that are armed.
     var singleCount = 0
 
-    static let singleCountMax = 16
+    static let singleCountMax = 64
   }
 
   public mutating func startAccepting(listener: UInt32, descriptors: [Int32]) {

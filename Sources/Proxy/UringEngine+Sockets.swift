@@ -67,12 +67,20 @@ extension UringEngine {
   public mutating func connect(
     to address: Endpoint, beside: SocketHandle, _ token: CompletionToken
   ) -> SocketHandle? {
-    let ring = beside.isNone ? nextRing : beside.ring
-    if beside.isNone { nextRing = (nextRing + 1) % ringCount }
-    guard let slot = members[ring].table.takeOutgoing() else { return nil }
+    guard let (ring, slot) = takeOutgoing(beside) else { return nil }
     members[ring].ring.connect(
       slot, to: SocketAddress(address), enabled: kernelMemory.enabled, userData: token.rawValue)
     return SocketHandle(ring: ring, slot: slot)
+  }
+
+  /// A slot on the ring of the other socket; without one, on the next ring that has one.
+  private mutating func takeOutgoing(_ beside: SocketHandle) -> (ring: Int, slot: UInt32)? {
+    guard beside.isNone else { return members[beside.ring].table.takeOutgoing().map { (beside.ring, $0) } }
+    for _ in 0..<ringCount {
+      nextRing = (nextRing + 1) % ringCount
+      if let slot = members[nextRing].table.takeOutgoing() { return (nextRing, slot) }
+    }
+    return nil
   }
 
   /// The slot of a socket that is open.

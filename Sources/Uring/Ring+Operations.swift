@@ -16,12 +16,14 @@ extension Ring {
     curing_accept(entry(claim()), descriptor, multishot, userData)
   }
 
-  /// Receives into a buffer of the group's ring.
+  /// Receives into a buffer of the group's ring: what is there, which doesn't break a chain however little it
+  /// is. So nothing is ever linked behind a receive.
   @inlinable public mutating func receive(_ slot: UInt32, group: UInt16, multishot: Bool, userData: UInt64) {
     curing_receive(entry(claim()), slot, group, multishot, userData)
   }
 
-  /// Sends all of it or an error, without SIGPIPE. The bytes stay as they are until the completion.
+  /// Sends all of it or an error, without SIGPIPE. Two sends at once on a socket would interleave when they
+  /// block: one at a time. The bytes stay as they are until the completion.
   @inlinable public mutating func send(_ slot: UInt32, _ bytes: UnsafeRawBufferPointer, userData: UInt64) {
     curing_send(entry(claim()), slot, bytes.baseAddress, UInt32(truncatingIfNeeded: bytes.count), userData)
   }
@@ -56,7 +58,7 @@ extension Ring {
     curing_socket(entry(claim()), slot, Int32(address.family), quiet, userData)
     if address.isIP {
       curing_set_option(
-        entry(claim()), slot, IPPROTO_TCP_LEVEL, TCP_NODELAY, enabled, 4, quiet, userData)
+        entry(claim()), slot, tcpLevel, TCP_NODELAY, enabled, 4, quiet, userData)
     }
     let index = claim()
     operands[index].address = address.storage
@@ -106,4 +108,5 @@ extension Ring {
   }
 }
 
-@usableFromInline let IPPROTO_TCP_LEVEL: Int32 = 6
+/// IPPROTO_TCP: the level of TCP_NODELAY.
+private let tcpLevel: Int32 = 6

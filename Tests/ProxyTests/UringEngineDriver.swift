@@ -169,14 +169,15 @@ final class OrdinaryClient {
   init(to endpoint: Endpoint) throws {
     let address = SocketAddress(endpoint)
     descriptor = socket(Int32(address.family), Int32(SOCK_STREAM.rawValue), 0)
-    var limit = timeval(tv_sec: 5, tv_usec: 0)
-    for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
-      setsockopt(descriptor, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
-    }
     let result = withUnsafePointer(to: address.storage) { storage in
       storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, address.length) }
     }
     guard result == 0 else { throw SocketFailure(errno: errno) }
+    // Only now: a call with a limit isn't restarted when a ring's work interrupts it.
+    var limit = timeval(tv_sec: 5, tv_usec: 0)
+    for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+      setsockopt(descriptor, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
+    }
   }
 
   deinit { close() }
@@ -184,13 +185,25 @@ final class OrdinaryClient {
   var endpoint: Endpoint? { Socket.boundEndpoint(of: descriptor) }
 
   func write(_ bytes: [UInt8]) {
-    #expect(Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count)
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let sent = rest.withUnsafeBytes {
+        Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+      }
+      if sent < 0, errno == EINTR { continue }
+      guard sent >= 0 else {
+        Issue.record("send: \(String(cString: strerror(errno)))")
+        return
+      }
+      rest = rest.dropFirst(sent)
+    }
   }
 
   /// Up to `count` bytes; nil on an error, empty at the end.
   func readSome(_ count: Int) -> [UInt8]? {
     var bytes = [UInt8](repeating: 0, count: count)
-    let result = Glibc.read(descriptor, &bytes, count)
+    var result = Glibc.read(descriptor, &bytes, count)
+    while result < 0, errno == EINTR { result = Glibc.read(descriptor, &bytes, count) }
     return result < 0 ? nil : Array(bytes.prefix(result))
   }
 

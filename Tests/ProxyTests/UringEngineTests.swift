@@ -137,6 +137,28 @@ import Uring
     _ = client
   }
 
+  @Test func `a send takes as many buffers as the protocol says`() throws {
+    #expect(UringEngine.sendBatch == Ring.gatherLimit)
+    let driver = try Driver()
+    let (client, socket) = try driver.accept()
+    let queue = try driver.queue(patternBytes(10 * BufferPool.payload))
+    let taken = driver.send(socket, queue, .clientSend)
+    #expect(taken == UringEngine.sendBatch)
+    #expect(client.read(0) == [])
+    driver.poll()
+    #expect(client.read(8 * BufferPool.payload) == Array(patternBytes(8 * BufferPool.payload)))
+    #expect(try #require(driver.next(.clientSend)).result == 8 * Int32(BufferPool.payload))
+  }
+
+  @Test func `without a socket beside, a connect goes to any ring that has room`() throws {
+    let driver = try Driver(rings: 3, outgoing: 2)
+    let sockets = try (0..<6).map { _ in try #require(driver.connect()) }
+    #expect(Set(sockets.map(\.ring)) == [0, 1, 2] && Set(sockets).count == 6)
+    #expect(driver.connect() == nil)
+    #expect(driver.connect(to: driver.endpoint, beside: sockets[0]) == nil)
+    #expect(driver.take(6, .backendConnect).allSatisfy { $0.result == 0 })
+  }
+
   @Test func `paused, it leaves clients to the kernel, and stopped, it refuses them`() throws {
     let driver = try Driver()
     driver.engine.pauseAccepting(listener: 0)
