@@ -1,4 +1,5 @@
 import ArgumentParser
+import Basics
 import Control
 import Proxy
 import Settings

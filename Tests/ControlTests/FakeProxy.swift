@@ -1,9 +1,10 @@
 import Basics
 import Control
-import Proxy
 import Settings
 import Synchronization
 import Telemetry
+
+@testable import Proxy
 
 /// A data plane without data: says what a test told it to, and remembers what it was asked for.
 final class FakeProxy: ProxyControlling {
@@ -68,7 +69,7 @@ extension Snapshot {
     settings.pools = [pool]
     var snapshot = Snapshot(startedAt: start, now: start + .seconds(90061), settings: settings)
     snapshot.workers = [
-      counted([.connectionsAccepted: 7, .connectionsLive: 2]), counted([.connectionsAccepted: 5]),
+      Self.counted([.connectionsAccepted: 7, .connectionsLive: 2]), counted([.connectionsAccepted: 5]),
     ]
     snapshot.listeners = [
       ListenerSnapshot(

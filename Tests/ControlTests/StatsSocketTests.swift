@@ -1,9 +1,10 @@
+@testable import Control
 import Foundation
+import NIOCore
 import NIOPosix
 import Settings
+import Synchronization
 import Testing
-
-@testable import Control
 
 /// A unix socket in a folder of its own, with a fake proxy behind it.
 private final class Bench {
