@@ -21,8 +21,8 @@ struct Span: ExpressibleByArgument {
 
 enum TLSChoice: String, ExpressibleByArgument, CaseIterable {
   case none
-  case v1_2 = "1.2"
-  case v1_3 = "1.3"
+  case tls12 = "1.2"
+  case tls13 = "1.3"
 }
 
 /// Whom to connect to, and how: common to all loads.

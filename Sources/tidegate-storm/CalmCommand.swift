@@ -35,19 +35,19 @@ struct CalmCommand: ParsableCommand {
 
 struct CalmReport: Encodable {
   var connections: Int
-  var echoes_sent: Int
+  var echoesSent: Int
   var echoes: Int
   var mismatches: Int
   var failures: [String: Int]
   var latency: LatencyFigures
   /// Of the echoes that came in each second.
-  var p99_ms_per_second: [Double]
+  var p99MsPerSecond: [Double]
 
-  var isGood: Bool { failures.isEmpty && mismatches == 0 && echoes == echoes_sent && echoes > 0 }
+  var isGood: Bool { failures.isEmpty && mismatches == 0 && echoes == echoesSent && echoes > 0 }
 
   func say() {
-    Output.say("\(echoes) of \(echoes_sent) echoes; \(latency.line)")
-    Output.say("p99 by second: " + p99_ms_per_second.map { rounded($0, 1) }.joined(separator: " "))
+    Output.say("\(echoes) of \(echoesSent) echoes; \(latency.line)")
+    Output.say("p99 by second: " + p99MsPerSecond.map { rounded($0, 1) }.joined(separator: " "))
     for (text, count) in failures { Output.say("\(count) x \(text)") }
   }
 }
@@ -63,8 +63,8 @@ final class CalmLoad: PacedLoad {
     endPace()
     closeAll()
     return CalmReport(
-      connections: opened, echoes_sent: sent, echoes: echoed, mismatches: mismatches, failures: failures,
-      latency: LatencyFigures(latencies), p99_ms_per_second: perSecond.map { $0.milliseconds(at: 0.99) })
+      connections: opened, echoesSent: sent, echoes: echoed, mismatches: mismatches, failures: failures,
+      latency: LatencyFigures(latencies), p99MsPerSecond: perSecond.map { $0.milliseconds(at: 0.99) })
   }
 
   override func measured(_ latency: Duration) {

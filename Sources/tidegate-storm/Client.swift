@@ -108,12 +108,23 @@ final class Client {
     withUnsafeBytes(of: UInt16(1000).bigEndian) { sendFrame(Frames.Opcode.close, $0, now: now) }
   }
 
-  /// Says goodbye on every layer and waits for the peer's FIN, then reports `ending`.
-  func linger(_ ending: Ending) {
+  /// Waits for the peer's FIN, then reports `ending`.
+  ///
+  /// The server closes first (RFC 6455 section 7.1.1): a close_notify that reaches it while it closes would make
+  /// its kernel answer with a reset. Only when it stays silent do we begin.
+  func linger(_ ending: Ending, now: MonotonicTime) {
     self.ending = ending
     phase = .lingering
-    stream?.sendCloseNotify()
+    loop.set(.goodbye, for: self, due: now + Self.courtesy)
   }
+
+  /// The end on every layer, from our side.
+  func sayGoodbye() {
+    stream?.sendCloseNotify()
+    stream?.finish()
+  }
+
+  static let courtesy = Duration.milliseconds(250)
 
   func sendFrame(_ opcode: UInt8, _ payload: UnsafeRawBufferPointer, now: MonotonicTime) {
     let mask = UInt32(truncatingIfNeeded: loop.generator.next())

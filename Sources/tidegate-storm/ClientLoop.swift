@@ -2,7 +2,11 @@ import Basics
 
 /// Something that a load wants to do for a client at a time.
 struct Alarm {
-  enum Kind { case start, deadline, send, stop }
+  enum Kind {
+    case start, deadline, send, stop
+    /// The client's own: the peer has had its time to close first.
+    case goodbye
+  }
   var client: Int
   /// Nil: whatever the client's attempt is by then.
   var attempt: UInt32?
@@ -70,6 +74,10 @@ final class ClientLoop {
     while let alarm = alarms.take(now: now) {
       let client = clients[alarm.client]
       guard alarm.attempt == nil || alarm.attempt == client.attempt else { continue }
+      if case .goodbye = alarm.kind {
+        client.sayGoodbye()
+        continue
+      }
       delegate?.alarm(alarm.kind, of: client, now: now)
     }
   }

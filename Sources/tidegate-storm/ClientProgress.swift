@@ -43,9 +43,7 @@ extension Client {
         take(UnsafeRawBufferPointer(rebasing: loop.scratch[..<count]), now: now)
         if !stream.isTLS, count < loop.scratch.count, !ended { return }
       case .blocked: return
-      case .closeNotify:
-        stream.sendCloseNotify()
-        stream.finish()
+      case .closeNotify: if phase != .lingering { loop.set(.goodbye, for: self, due: now + Self.courtesy) }
       case .finished(let orderly): return finished(orderly: orderly, now: now)
       case .reset: return end(ending.map(afterReset) ?? .reset, now: now)
       case .failed(let text): return end(.failed(text), now: now)
@@ -61,6 +59,7 @@ extension Client {
   }
 
   private func finished(orderly: Bool, now: MonotonicTime) {
+    if phase == .lingering { sayGoodbye() }
     switch (phase, ending) {
     case (.lingering, .closed): end(.closed(truncated: !orderly), now: now)
     case (.lingering, let ending?): end(ending, now: now)
@@ -113,8 +112,9 @@ extension Client {
   private func answer(_ head: Head, now: MonotonicTime) {
     guard head.status == 101 else {
       let retryAfter = head["retry-after"].flatMap { Double($0) }
-      linger(.answered(status: head.status, retryAfter: retryAfter))
-      stream?.finish()
+      linger(.answered(status: head.status, retryAfter: retryAfter), now: now)
+      // A connection that the server would keep: it is ours to close.
+      if head["connection"]?.lowercased() != "close" { sayGoodbye() }
       return
     }
     guard let accept = head["sec-websocket-accept"], accept == Upgrade.accept(key) else {
@@ -134,9 +134,9 @@ extension Client {
   }
 
   private func closeFrame(_ payload: UnsafeRawBufferPointer, now: MonotonicTime) {
-    if phase == .closing, let ending { return linger(ending) }
+    if phase == .closing, let ending { return linger(ending, now: now) }
     sendFrame(Frames.Opcode.close, UnsafeRawBufferPointer(rebasing: payload.prefix(2)), now: now)
-    linger(.closeCode(Frames.closeCode(payload)))
+    linger(.closeCode(Frames.closeCode(payload)), now: now)
   }
 
   private func message(_ header: Frames.Header, _ payload: UnsafeRawBufferPointer, now: MonotonicTime) {

@@ -34,17 +34,17 @@ struct CycleCommand: ParsableCommand {
 struct CycleReport: Encodable {
   var cycles: Int
   var resumed: Int
-  var expected_resumed: Int
+  var expectedResumed: Int
   var failures: [String: Int]
   var seconds: Double
-  var cycles_per_second: Double
+  var cyclesPerSecond: Double
   var latency: LatencyFigures
 
-  var isGood: Bool { failures.isEmpty && resumed >= expected_resumed }
+  var isGood: Bool { failures.isEmpty && resumed >= expectedResumed }
 
   func say() {
     Output.say(
-      "\(cycles) cycles in \(rounded(seconds)) s: \(rounded(cycles_per_second, 0))/s; \(latency.line)")
+      "\(cycles) cycles in \(rounded(seconds)) s: \(rounded(cyclesPerSecond, 0))/s; \(latency.line)")
     Output.say("resumed: \(resumed)")
     for (text, count) in failures { Output.say("\(count) x \(text)") }
   }

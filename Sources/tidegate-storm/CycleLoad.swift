@@ -27,8 +27,8 @@ final class CycleLoad: ClientDelegate {
     if !finished { failures["not done in an hour", default: 0] += count - done }
     let seconds = Clock.now().since(begin).inSeconds
     return CycleReport(
-      cycles: done, resumed: resumed, expected_resumed: resume ? count - loop.clients.count : 0,
-      failures: failures, seconds: seconds, cycles_per_second: Double(done) / seconds,
+      cycles: done, resumed: resumed, expectedResumed: resume ? count - loop.clients.count : 0,
+      failures: failures, seconds: seconds, cyclesPerSecond: Double(done) / seconds,
       latency: LatencyFigures(latencies))
   }
 

@@ -14,11 +14,11 @@ final class EchoBackend {
     var upgraded = 0
     var refused = 0
     var messages = 0
-    var closed_in_order = 0
-    var closed_otherwise = 0
-    var live_max = 0
+    var closedInOrder = 0
+    var closedOtherwise = 0
+    var liveMax = 0
     /// Upgrades in each second from the first on.
-    var upgraded_per_second: [Int] = []
+    var upgradedPerSecond: [Int] = []
   }
 
   let manner: Manner
@@ -59,8 +59,8 @@ final class EchoBackend {
     let first = firstUpgrade ?? now
     firstUpgrade = first
     let second = Int(now.since(first).inSeconds)
-    while counts.upgraded_per_second.count <= second { counts.upgraded_per_second.append(0) }
-    counts.upgraded_per_second[second] += 1
+    while counts.upgradedPerSecond.count <= second { counts.upgradedPerSecond.append(0) }
+    counts.upgradedPerSecond[second] += 1
   }
 
   func delay(_ connection: EchoConnection) {
@@ -99,13 +99,13 @@ final class EchoBackend {
       poller.watch(descriptor, tag: UInt64(generation) << 32 | UInt64(descriptor))
       counts.accepted += 1
       live += 1
-      counts.live_max = max(counts.live_max, live)
+      counts.liveMax = max(counts.liveMax, live)
     }
   }
 
   private func remove(_ connection: EchoConnection) {
     connections[Int(connection.descriptor)] = nil
     live -= 1
-    if connection.isClosedInOrder { counts.closed_in_order += 1 } else { counts.closed_otherwise += 1 }
+    if connection.isClosedInOrder { counts.closedInOrder += 1 } else { counts.closedOtherwise += 1 }
   }
 }

@@ -40,18 +40,18 @@ struct EchoCommand: ParsableCommand {
 
 struct EchoReport: Encodable {
   var messages: Int
-  var expected_messages: Int
+  var expectedMessages: Int
   var mismatches: Int
   var failures: [String: Int]
   var seconds: Double
-  var messages_per_second: Double
+  var messagesPerSecond: Double
   var latency: LatencyFigures
 
-  var isGood: Bool { failures.isEmpty && mismatches == 0 && messages > 0 && messages >= expected_messages }
+  var isGood: Bool { failures.isEmpty && mismatches == 0 && messages > 0 && messages >= expectedMessages }
 
   func say() {
     Output.say(
-      "\(messages) echoes in \(rounded(seconds)) s: \(rounded(messages_per_second, 0))/s; \(latency.line)")
+      "\(messages) echoes in \(rounded(seconds)) s: \(rounded(messagesPerSecond, 0))/s; \(latency.line)")
     Output.say("mismatches: \(mismatches)")
     for (text, count) in failures { Output.say("\(count) x \(text)") }
   }

@@ -27,8 +27,8 @@ final class EchoLoad: Fleet {
     if echoed != sent { fail("no echo within 10 s", sent - echoed) }
     closeAll()
     return EchoReport(
-      messages: echoed, expected_messages: count, mismatches: mismatches, failures: failures,
-      seconds: seconds, messages_per_second: Double(echoed) / seconds, latency: LatencyFigures(latencies))
+      messages: echoed, expectedMessages: count, mismatches: mismatches, failures: failures,
+      seconds: seconds, messagesPerSecond: Double(echoed) / seconds, latency: LatencyFigures(latencies))
   }
 
   private var isDone: Bool { count > 0 && echoed >= count }

@@ -30,7 +30,7 @@ struct HerdLedger {
     let isResumed = client.stream?.isResumed ?? false
     count(now) {
       $0.admitted += 1
-      if isResumed { $0.admitted_resumed += 1 }
+      if isResumed { $0.admittedResumed += 1 }
     }
     lastAdmission = now
     attemptLatency.record(now.since(client.began))
@@ -41,12 +41,12 @@ struct HerdLedger {
   mutating func refuse(_ ending: Ending, _ client: Client, now: MonotonicTime) {
     if let since = answered.removeValue(forKey: client.id) { held.record(now.since(since)) }
     switch ending {
-    case .reset: count(now) { $0.refused_reset += 1 }
-    case .finished, .closed: count(now) { $0.refused_close += 1 }
-    case .answered(503, _): count(now) { $0.refused_503 += 1 }
-    case .answered: count(now) { $0.refused_other_status += 1 }
-    case .closeCode(1013): count(now) { $0.refused_1013 += 1 }
-    case .closeCode: count(now) { $0.refused_other_code += 1 }
+    case .reset: count(now) { $0.refusedReset += 1 }
+    case .finished, .closed: count(now) { $0.refusedClose += 1 }
+    case .answered(503, _): count(now) { $0.refused503 += 1 }
+    case .answered: count(now) { $0.refusedOtherStatus += 1 }
+    case .closeCode(1013): count(now) { $0.refused1013 += 1 }
+    case .closeCode: count(now) { $0.refusedOtherCode += 1 }
     case .unreachable(let text):
       unreachable[text, default: 0] += 1
       count(now) { $0.unreachable += 1 }
@@ -64,9 +64,9 @@ struct HerdLedger {
   func report(clients: Int, outside: Int) -> HerdReport {
     HerdReport(
       clients: clients, total: total, outside: outside, lost: lost,
-      attempts_per_success: Double(total.attempts) / Double(max(1, total.admitted)),
-      all_in_seconds: lastAdmission.since(began).inSeconds, per_second: perSecond,
-      attempt_latency: LatencyFigures(attemptLatency), client_latency: LatencyFigures(clientLatency),
+      attemptsPerSuccess: Double(total.attempts) / Double(max(1, total.admitted)),
+      allInSeconds: lastAdmission.since(began).inSeconds, perSecond: perSecond,
+      attemptLatency: LatencyFigures(attemptLatency), clientLatency: LatencyFigures(clientLatency),
       held: LatencyFigures(held), unreachable: unreachable, failures: failures)
   }
 }

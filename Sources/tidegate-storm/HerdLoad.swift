@@ -100,7 +100,7 @@ final class HerdLoad: ClientDelegate {
       states[client.id] = .left
       client.closeInOrder(now: now)
     case .deadline: deadline(client, now: now)
-    case .send: break
+    case .send, .goodbye: break
     }
   }
 
@@ -125,7 +125,7 @@ final class HerdLoad: ClientDelegate {
     if let patience = herd.giveUp?.duration, due.since(firstAttempt[client.id] ?? now) > patience {
       states[client.id] = .gaveUp
       ledger.settled += 1
-      ledger.count(now) { $0.gave_up += 1 }
+      ledger.count(now) { $0.gaveUp += 1 }
       return
     }
     loop.set(.start, for: client, due: due)

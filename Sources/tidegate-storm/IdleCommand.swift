@@ -36,19 +36,19 @@ struct IdleCommand: ParsableCommand {
 
 struct IdleReport: Encodable {
   var connections: Int
-  var closed_in_order: Int
-  var echoes_sent: Int
+  var closedInOrder: Int
+  var echoesSent: Int
   var echoes: Int
   var mismatches: Int
   var failures: [String: Int]
   var latency: LatencyFigures
 
   var isGood: Bool {
-    failures.isEmpty && closed_in_order == connections && echoes == echoes_sent && mismatches == 0
+    failures.isEmpty && closedInOrder == connections && echoes == echoesSent && mismatches == 0
   }
 
   func say() {
-    Output.say("\(connections) held, \(closed_in_order) closed in order; \(echoes) of \(echoes_sent) echoes")
+    Output.say("\(connections) held, \(closedInOrder) closed in order; \(echoes) of \(echoesSent) echoes")
     if echoes > 0 { Output.say(latency.line) }
     for (text, count) in failures { Output.say("\(count) x \(text)") }
   }
@@ -65,7 +65,7 @@ final class IdleLoad: PacedLoad {
     endPace()
     closeAll()
     return IdleReport(
-      connections: opened, closed_in_order: closed, echoes_sent: sent, echoes: echoed, mismatches: mismatches,
+      connections: opened, closedInOrder: closed, echoesSent: sent, echoes: echoed, mismatches: mismatches,
       failures: failures, latency: LatencyFigures(latencies))
   }
 }

@@ -41,23 +41,23 @@ struct Latencies: Sendable {
 
 /// The figures of a histogram for a report, in milliseconds.
 struct LatencyFigures: Encodable {
-  var p50_ms: Double
-  var p90_ms: Double
-  var p99_ms: Double
-  var p999_ms: Double
-  var max_ms: Double
-  var buckets_us: [[Int]]
+  var p50Ms: Double
+  var p90Ms: Double
+  var p99Ms: Double
+  var p999Ms: Double
+  var maxMs: Double
+  var bucketsUs: [[Int]]
 
   init(_ latencies: Latencies) {
-    p50_ms = latencies.milliseconds(at: 0.5)
-    p90_ms = latencies.milliseconds(at: 0.9)
-    p99_ms = latencies.milliseconds(at: 0.99)
-    p999_ms = latencies.milliseconds(at: 0.999)
-    max_ms = latencies.latencyMax.inSeconds * 1000
-    buckets_us = latencies.buckets
+    p50Ms = latencies.milliseconds(at: 0.5)
+    p90Ms = latencies.milliseconds(at: 0.9)
+    p99Ms = latencies.milliseconds(at: 0.99)
+    p999Ms = latencies.milliseconds(at: 0.999)
+    maxMs = latencies.latencyMax.inSeconds * 1000
+    bucketsUs = latencies.buckets
   }
 
   var line: String {
-    "p50 \(rounded(p50_ms, 3)) p99 \(rounded(p99_ms, 3)) p99.9 \(rounded(p999_ms, 3)) max \(rounded(max_ms, 3)) ms"
+    "p50 \(rounded(p50Ms, 3)) p99 \(rounded(p99Ms, 3)) p99.9 \(rounded(p999Ms, 3)) max \(rounded(maxMs, 3)) ms"
   }
 }

@@ -6,10 +6,11 @@ enum Output {
   static func say(_ line: String) { write(line + "\n", to: STDOUT_FILENO) }
   static func complain(_ line: String) { write(line + "\n", to: STDERR_FILENO) }
 
-  /// One line of JSON with sorted keys.
+  /// One line of JSON with sorted keys in snake_case.
   static func json(_ value: some Encodable) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
+    encoder.keyEncodingStrategy = .convertToSnakeCase
     say(String(decoding: try encoder.encode(value), as: UTF8.self))
   }
 

@@ -12,7 +12,7 @@ final class TLSClientContext {
 
   init(version: TLSChoice, groups: String?, cipher: String?) throws {
     pointer = SSL_CTX_new(TLS_client_method())!
-    let number = version == .v1_2 ? 0x0303 : 0x0304
+    let number = version == .tls12 ? 0x0303 : 0x0304
     SSL_CTX_ctrl(pointer, 123, number, nil)  // SSL_CTX_set_min_proto_version
     SSL_CTX_ctrl(pointer, 124, number, nil)  // SSL_CTX_set_max_proto_version
     SSL_CTX_ctrl(pointer, 33, 1 | 2 | 16, nil)  // mode: partial writes, moving buffer, release buffers
@@ -20,7 +20,7 @@ final class TLSClientContext {
     SSL_CTX_sess_set_new_cb(pointer, keepSession)
     try set(groups, "groups") { SSL_CTX_ctrl(pointer, 92, 0, UnsafeMutableRawPointer(mutating: $0)) == 1 }
     try set(cipher, "cipher") {
-      (version == .v1_2 ? SSL_CTX_set_cipher_list(pointer, $0) : SSL_CTX_set_ciphersuites(pointer, $0)) == 1
+      (version == .tls12 ? SSL_CTX_set_cipher_list(pointer, $0) : SSL_CTX_set_ciphersuites(pointer, $0)) == 1
     }
   }
 
