@@ -1,0 +1,16 @@
+public import Proxy
+public import Settings
+
+/// What the control plane wants of the data plane; tests put a proxy of their own behind it.
+public protocol ProxyControlling: Sendable {
+  func start() throws(ProxyError)
+  func apply(_ settings: Settings) throws(ProxyError)
+  func drain(window: Duration?)
+  func stop()
+  func waitUntilEnded()
+  func snapshot() -> Snapshot
+  func takeRecords(_ body: (ConnectionRecord) -> Void)
+  func rotateTicketKeys()
+}
+
+extension ProxyServer: ProxyControlling {}
