@@ -3,7 +3,7 @@ internal import Basics
 /// What a simulated client is up to.
 public struct ClientPlan {
   enum Kind: CaseIterable {
-    /// Upgrades, exchanges its frames, says goodbye.
+    /// Upgrades, exchanges its messages, says goodbye.
     case webSocket
     /// A request that is no upgrade.
     case plainHTTP
@@ -31,7 +31,7 @@ public struct ClientPlan {
   var phase = Phase.connected
   /// Steps in that phase before it does.
   var patience = 0
-  var frames: Int
+  var messages: Int
   var frameMax: Int
   /// True exactly when it sends on without waiting for the echo.
   var isPipelining: Bool
@@ -40,7 +40,7 @@ public struct ClientPlan {
 
   init(faults: Faults, random: inout SeededGenerator) {
     frameMax = [40, 300, 3000, 20_000, 70_000][Int.random(in: 0..<5, using: &random)]
-    frames = Int.random(in: 0...(frameMax > 3000 ? 2 : 8), using: &random)
+    messages = Int.random(in: 0...(frameMax > 3000 ? 2 : 8), using: &random)
     isPipelining = Bool.random(using: &random)
     finishesFirst = Bool.random(using: &random)
     switch Int.random(in: 0..<12, using: &random) {

@@ -26,7 +26,7 @@ final class SimulatedClient {
   private(set) var socket: SimulatedSocket?
   private var phase = ClientPlan.Phase.connected
   private var stepsInPhase = 0
-  private var framesSent = 0
+  private(set) var messagesSent = 0
   private var hasStalled = false
   private var hasStoppedReading = false
   private var hasFinished = false
@@ -44,6 +44,8 @@ final class SimulatedClient {
   }
 
   var isDone: Bool { outcome != .underWay }
+  /// True exactly when it has reset its connection.
+  var hasReset: Bool { plan.misbehaviour == .reset && outcome == .misbehaved }
   var address: Endpoint { .ip(IPAddress(ipv4: 0x0a00_0000 + UInt32(id)), port: 40_000) }
   var description: String {
     "client \(id): \(plan.kind), \(plan.misbehaviour.map { "\($0) in \(plan.phase)" } ?? "orderly"), "
@@ -188,15 +190,31 @@ extension SimulatedClient {
   private func addFrames() {
     guard outbox.isEmpty, phase == .exchanging else { return }
     guard plan.isPipelining || expected.isEmpty else { return }
-    if framesSent < plan.frames {
-      framesSent += 1
-      let size = Int.random(in: 0...plan.frameMax, using: &random)
-      let start = Int.random(in: 0..<4096, using: &random)
-      add(SimulatedFrame(opcode: SimulatedFrame.binary, payload: Array(Self.noise[start..<start + size])))
+    if messagesSent < plan.messages {
+      addMessage(
+        pieces: Int.random(in: 0..<4, using: &random) == 0 ? Int.random(in: 2...4, using: &random) : 1)
     } else if expected.isEmpty {
       add(.goodbye)
       enter(.closing)
     }
+  }
+
+  /// A message of one frame or several, at times with a ping between them (RFC 6455 section 5.4).
+  private func addMessage(pieces: Int) {
+    messagesSent += 1
+    for piece in 0..<pieces {
+      if Int.random(in: 0..<8, using: &random) == 0 {
+        add(SimulatedFrame(opcode: SimulatedFrame.ping, payload: noise(atMost: 125)))
+      }
+      let opcode = piece == 0 ? SimulatedFrame.binary : SimulatedFrame.continuation
+      let payload = noise(atMost: plan.frameMax / pieces)
+      add(SimulatedFrame(opcode: opcode, payload: payload, isFinal: piece == pieces - 1))
+    }
+  }
+
+  private func noise(atMost limit: Int) -> [UInt8] {
+    let start = Int.random(in: 0..<4096, using: &random)
+    return Array(Self.noise[start..<start + Int.random(in: 0...limit, using: &random)])
   }
 
   private func add(_ frame: SimulatedFrame) {

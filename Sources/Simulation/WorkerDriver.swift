@@ -8,8 +8,10 @@ public struct WorkerDriver: ~Copyable, SimulatedDriver {
   private var worker: Worker<SimulatedEngine>
   private let shared: WorkerShared
   private let topology: Topology
+  private let world: SimulatedWorld
 
   public init(_ simulation: Simulation, settings: Settings) {
+    world = simulation.world
     topology = Topology.withoutSockets(settings)
     shared = WorkerShared(index: 0, process: ProcessShared())
     worker = Worker(
@@ -33,7 +35,18 @@ public struct WorkerDriver: ~Copyable, SimulatedDriver {
       "stale completions": Int(shared.counters[.completionsStale]),
       "connections accepted and not ended": Int(accepted) - Int(shared.counters[.connectionsEnded]),
     ]
-    return counts.filter { $0.value != 0 }.map { "\($0.value) \($0.key)" }.sorted()
+    return counts.filter { $0.value != 0 }.map { "\($0.value) \($0.key)" }.sorted() + recordFaults()
+  }
+
+  /// What the connections' records tell otherwise than their clients do.
+  private func recordFaults() -> [String] {
+    var records: [ConnectionRecord] = []
+    shared.records.drain { records.append($0) }
+    let isWebSocket = topology.settings.listeners[0].mode == .websocket
+    let byClient = Dictionary(grouping: records) { $0.client }
+    return world.clients.flatMap { client in
+      RecordCheck(client: client, records: byClient[client.address] ?? []).faults(isWebSocket: isWebSocket)
+    }
   }
 
   /// Those that got a slot.
