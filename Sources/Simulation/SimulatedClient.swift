@@ -73,9 +73,9 @@ final class SimulatedClient {
     guard !isDone, let socket else { return }
     world.record("client", id, phase.rawValue)
     defer { world.poke(socket) }
+    if isDue && !hasStalled { misbehave(socket) }
     if hasStalled { return endStall(socket) }
-    if isDue { misbehave(socket) }
-    guard !isDone, !hasStalled else { return }
+    guard !isDone else { return }
     stepsInPhase += 1
     if phase == .connected { enter(.requesting) }
     if !hasStoppedReading { read(socket, world) }

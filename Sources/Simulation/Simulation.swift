@@ -63,8 +63,8 @@ public struct Simulation {
 
   private mutating func judge(_ driver: borrowing some SimulatedDriver & ~Copyable) {
     if report.turns >= Self.turnsMax { report.violations.append("no rest after \(report.turns) turns") }
-    let mayRefuse = world.connectFaults > 0 || world.exhaustions > 0 || driver.buffersExhausted > 0
-    let mayCut = world.exhaustions > 0 || driver.buffersExhausted > 0
+    let mayRefuse = world.connectFaults > 0 || world.exhaustions > 0 || driver.exhaustions > 0
+    let mayCut = world.exhaustions > 0 || driver.exhaustions > 0
     for client in world.clients {
       if let wrong = fault(of: client, mayRefuse: mayRefuse, mayCut: mayCut) {
         report.violations.append(wrong)

@@ -19,7 +19,10 @@ public struct WorkerDriver: ~Copyable, SimulatedDriver {
   public mutating func turn() -> Bool { worker.turn() }
 
   public var buffersTaken: Int { worker.buffersTaken }
-  public var buffersExhausted: UInt64 { worker.buffersExhausted }
+
+  public var exhaustions: UInt64 {
+    worker.buffersExhausted + shared.counters[.slotsExhausted] + shared.counters[.descriptorsExhausted]
+  }
 
   public func leftovers() -> [String] {
     let counts = [
