@@ -1,8 +1,8 @@
 /// Follows the frames of one direction of a WebSocket, whatever the pieces they come in (RFC 6455 section 5).
 ///
-/// Headers are decoded as they pass and payloads skipped by arithmetic. A stream that breaks the protocol turns
-/// the observer opaque: it says so once and looks at nothing more, while the relay goes on, since judging is the
-/// peers' affair. Reserved bits are left to the extensions that the peers have agreed upon.
+/// Headers are decoded as they pass and payloads skipped by arithmetic. A stream that breaks the protocol
+/// turns the observer opaque: it says so once and looks at nothing more, while the relay goes on, since
+/// judging is the peers' affair. Reserved bits are left to the extensions that the peers have agreed upon.
 public struct FrameObserver: Sendable {
   /// Who sends in this direction; a client masks, a backend doesn't.
   public enum Sender: Sendable { case client, backend }
