@@ -143,6 +143,14 @@ public struct BufferQueue {
     byteCount += UInt32(truncatingIfNeeded: pool.count(id))
   }
 
+  public mutating func prepend(_ id: BufferID, in pool: inout BufferPool) {
+    pool.setNext(id, head)
+    head = id
+    if tail.isNone { tail = id }
+    bufferCount += 1
+    byteCount += UInt32(truncatingIfNeeded: pool.count(id))
+  }
+
   /// Takes the first buffer off the queue; the caller owns it.
   public mutating func removeFirst(in pool: borrowing BufferPool) -> BufferID? {
     guard !head.isNone else { return nil }
@@ -152,6 +160,13 @@ public struct BufferQueue {
     bufferCount -= 1
     byteCount -= UInt32(truncatingIfNeeded: pool.count(id))
     return id
+  }
+
+  /// Says that the first bytes of the first buffer have been dealt with; the rest stays first.
+  public mutating func consumeFirst(_ bytes: Int, in pool: inout BufferPool) {
+    assert(!head.isNone && bytes <= pool.count(head))
+    pool.setPayload(head, start: pool.start(head) + bytes, count: pool.count(head) - bytes)
+    byteCount -= UInt32(truncatingIfNeeded: bytes)
   }
 
   /// Copies bytes behind the last buffer's payload. The caller has checked `room` of `last`.

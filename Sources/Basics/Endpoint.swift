@@ -79,6 +79,11 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
     self = .ip(address, port: port)
   }
 
+  /// The address; nil for a unix socket.
+  public var ipAddress: IPAddress? {
+    if case .ip(let address, _) = self { address } else { nil }
+  }
+
   private static func port(_ text: Substring) -> UInt16? {
     guard (1...5).contains(text.utf8.count), text.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
     return UInt16(text)

@@ -63,6 +63,12 @@ public protocol IOEngine: ~Copyable {
   /// The time, read at the end of the last `submitAndWait`.
   var now: MonotonicTime { get }
 
+  /// The time right now, for measuring what a piece of work cost; everything else uses `now`.
+  func readClock() -> MonotonicTime
+
+  /// True exactly when receives can be armed again after -ENOBUFS: some buffers are ready for them.
+  var hasReceiveBuffers: Bool { get }
+
   /// Accepts from listening sockets (several, bound to the same address, where the engine has several rings)
   /// until told to stop. Completions carry the operation `accept` and the listener's index as the slot's.
   /// When a completion says that no more come, the worker starts anew with `resumeAccepting`.

@@ -2,7 +2,8 @@ public import Basics
 
 /// A whole configuration, validated: every value in it is possible, every name that it refers to exists.
 ///
-/// The file's manner is in the README; `conf/` has annotated examples. Immutable once made, so workers share it.
+/// The file's manner is in the README; `conf/` has annotated examples. Immutable once made, so workers
+/// share it.
 public struct Settings: Sendable, Equatable {
   /// Threads of the data plane; nil is one a core.
   public var workers: Int? = nil
@@ -90,6 +91,7 @@ extension Settings {
   }
 
   public struct TLS: Sendable, Equatable {
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     public enum Version: String, Sendable, CaseIterable { case v1_2 = "1.2", v1_3 = "1.3" }
     /// Which code seals and opens the records of a TLS 1.3 connection once its handshake is over.
     public enum RecordLayer: String, Sendable, CaseIterable { case tidegate, openssl }
@@ -173,7 +175,9 @@ extension Settings {
   }
 
   public struct Log: Sendable, Equatable {
-    public enum Level: String, Sendable, CaseIterable { case trace, debug, info, notice, warning, error, critical }
+    public enum Level: String, Sendable, CaseIterable {
+      case trace, debug, info, notice, warning, error, critical
+    }
     public var level = Level.info
     /// Where the line per ended connection goes: a path, `stdout`, `stderr`; nil writes none.
     public var connections: String? = nil

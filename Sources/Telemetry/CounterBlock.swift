@@ -7,6 +7,9 @@ public import Synchronization
 public final class CounterBlock<Key: CounterKey>: Sendable {
   @usableFromInline nonisolated(unsafe) let cells: UnsafeMutablePointer<Atomic<UInt64>>
 
+  /// The same counters without ownership, for the hot path: valid as long as somebody keeps the block.
+  @inlinable public var handle: CounterHandle<Key> { CounterHandle(cells: cells) }
+
   public init() {
     cells = .allocate(capacity: Key.allCases.count)
     for index in 0..<Key.allCases.count { (cells + index).initialize(to: Atomic(0)) }
@@ -18,10 +21,7 @@ public final class CounterBlock<Key: CounterKey>: Sendable {
   }
 
   /// Only ever called by the thread that owns the block.
-  @inlinable public func add(_ key: Key, _ amount: UInt64 = 1) {
-    let cell = cells + key.rawValue
-    cell.pointee.store(cell.pointee.load(ordering: .relaxed) &+ amount, ordering: .relaxed)
-  }
+  @inlinable public func add(_ key: Key, _ amount: UInt64 = 1) { handle.add(key, amount) }
 
   @inlinable public func subtract(_ key: Key, _ amount: UInt64 = 1) { add(key, 0 &- amount) }
 
@@ -31,6 +31,19 @@ public final class CounterBlock<Key: CounterKey>: Sendable {
   }
 
   @inlinable public subscript(key: Key) -> UInt64 { cells[key.rawValue].load(ordering: .relaxed) }
+}
+
+/// A block's counters for the thread that writes them.
+public struct CounterHandle<Key: CounterKey> {
+  @usableFromInline let cells: UnsafeMutablePointer<Atomic<UInt64>>
+  @usableFromInline init(cells: UnsafeMutablePointer<Atomic<UInt64>>) { self.cells = cells }
+
+  @inlinable public func add(_ key: Key, _ amount: UInt64 = 1) {
+    let cell = cells + key.rawValue
+    cell.pointee.store(cell.pointee.load(ordering: .relaxed) &+ amount, ordering: .relaxed)
+  }
+
+  @inlinable public func subtract(_ key: Key, _ amount: UInt64 = 1) { add(key, 0 &- amount) }
 }
 
 /// The names of a block's counters, numbered from 0 without gaps.

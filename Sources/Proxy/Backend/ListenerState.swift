@@ -1,0 +1,76 @@
+internal import Basics
+public import Settings
+internal import TLS
+internal import Telemetry
+
+/// A listener as the workers see it: its settings, TLS contexts, and routes ready for comparing bytes.
+public final class ListenerState: Sendable {
+  public let settings: Settings.Listener
+  /// A block per worker, written by that worker alone.
+  let counters: [CounterBlock<ListenerCounter>]
+  /// One per worker; nil on a plain listener. A context is used by its worker's thread alone.
+  nonisolated(unsafe) let contexts: [TLSContext?]
+  let defaultPool: PoolState?
+  private let routes: [CompiledRoute]
+
+  init(
+    _ settings: Settings.Listener, pools: [PoolState], contexts: [TLSContext?], workers: Int,
+    continuing old: ListenerState?
+  ) {
+    func pool(named name: String?) -> PoolState? { pools.first { $0.settings.name == name } }
+    self.settings = settings
+    self.contexts = contexts
+    counters = old?.counters ?? (0..<workers).map { _ in CounterBlock() }
+    defaultPool = pool(named: settings.pool)
+    routes = settings.routes.compactMap { route in pool(named: route.pool).map { CompiledRoute(route, $0) } }
+  }
+
+  /// The pool for a request: the first route that matches, or else the listener's pool.
+  func route(host: Range<Int>?, path: Range<Int>, in head: Span<UInt8>) -> PoolState? {
+    for route in routes where route.matches(host: host, path: path, in: head) { return route.pool }
+    return defaultPool
+  }
+}
+
+/// A route with its host and path as bytes.
+struct CompiledRoute {
+  /// Lower case; with `isWildcard` the suffix that begins with a dot.
+  private let host: [UInt8]?
+  private let isWildcard: Bool
+  private let path: [UInt8]?
+  let pool: PoolState
+
+  init(_ route: Settings.Route, _ pool: PoolState) {
+    let name = route.host?.lowercased()
+    let isWildcard = name?.hasPrefix("*.") ?? false
+    host = name.map { Array($0.dropFirst(isWildcard ? 1 : 0).utf8) }
+    self.isWildcard = isWildcard
+    path = route.path.map { Array($0.utf8) }
+    self.pool = pool
+  }
+
+  func matches(host range: Range<Int>?, path: Range<Int>, in head: Span<UInt8>) -> Bool {
+    if let host {
+      guard let range, matches(host: host, range, in: head) else { return false }
+    }
+    guard let prefix = self.path else { return true }
+    return hasPrefix(prefix, path, in: head)
+  }
+
+  private func matches(host: [UInt8], _ range: Range<Int>, in head: Span<UInt8>) -> Bool {
+    guard isWildcard ? range.count > host.count : range.count == host.count else { return false }
+    let start = range.upperBound - host.count
+    for index in 0..<host.count where lowercase(head[start + index]) != host[index] { return false }
+    return true
+  }
+
+  /// A prefix that ends where a segment ends: `/ws` takes `/ws` and `/ws/a`, not `/wsx`.
+  private func hasPrefix(_ prefix: [UInt8], _ path: Range<Int>, in head: Span<UInt8>) -> Bool {
+    guard path.count >= prefix.count else { return false }
+    for index in 0..<prefix.count where head[path.lowerBound + index] != prefix[index] { return false }
+    let slash = UInt8(ascii: "/")
+    return path.count == prefix.count || prefix.last == slash || head[path.lowerBound + prefix.count] == slash
+  }
+
+  private func lowercase(_ byte: UInt8) -> UInt8 { (65...90).contains(byte) ? byte | 0x20 : byte }
+}

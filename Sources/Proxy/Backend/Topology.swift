@@ -1,0 +1,53 @@
+internal import Basics
+public import Settings
+
+/// Listeners and pools as one configuration has them: immutable, shared by the workers, replaced as a whole by
+/// a reload. What goes on across reloads (a backend's load, counters, listening sockets) is carried over.
+public final class Topology: Sendable {
+  public let settings: Settings
+  let listeners: [ListenerState]
+  let pools: [PoolState]
+  let binds: [BoundListener]
+
+  init(settings: Settings, listeners: [ListenerState], pools: [PoolState], binds: [BoundListener]) {
+    self.settings = settings
+    self.listeners = listeners
+    self.pools = pools
+    self.binds = binds
+  }
+
+  /// The pools of a configuration. A backend whose pool, name and address were there before goes on.
+  static func makePools(_ settings: Settings, workers: Int, continuing old: Topology?) -> [PoolState] {
+    settings.pools.map { pool in
+      let before = old?.pools.first { $0.settings.name == pool.name }
+      let backends = pool.backends.map { backend in
+        let same = before?.backends.first {
+          $0.settings.name == backend.name && $0.settings.address == backend.address
+        }
+        return same.map { BackendState(backend, continuing: $0) } ?? BackendState(backend, workers: workers)
+      }
+      return PoolState(pool, backends: backends)
+    }
+  }
+}
+
+/// A listening address with its sockets.
+public struct BoundListener: Sendable {
+  /// Its place in the workers' tables; stays the same across reloads.
+  let index: Int
+  let listener: ListenerState
+  /// As written in the settings, by which a reload finds it again.
+  let wanted: Endpoint
+  /// Where it really is: differs when port 0 was wanted.
+  let bound: Endpoint
+  /// For each worker, its engine's listening descriptors.
+  let descriptors: [[Int32]]
+
+  init(index: Int, listener: ListenerState, wanted: Endpoint, bound: Endpoint, descriptors: [[Int32]]) {
+    self.index = index
+    self.listener = listener
+    self.wanted = wanted
+    self.bound = bound
+    self.descriptors = descriptors
+  }
+}

@@ -1,0 +1,195 @@
+internal import Basics
+internal import Settings
+internal import Telemetry
+internal import Wire
+
+/// Phase 5: a backend is chosen and connected, gets the head, and its answer is awaited.
+extension Worker where Engine: ~Copyable {
+  mutating func startConnecting(_ c: ConnectionPointer, to pool: PoolState?) {
+    c.pointee.pool = pool
+    enter(c, .connecting, for: topology.settings.deadlines.connecting)
+    tryBackend(c)
+  }
+
+  private mutating func tryBackend(_ c: ConnectionPointer) {
+    guard let pool = c.pointee.pool, Int(c.pointee.attempts) < pool.settings.retry.attempts,
+      let (backend, place) = pool.choose(avoiding: c.pointee.triedBackends, using: &random)
+    else { return refuse(c, .serviceUnavailable, .unreachable, by: .backend) }
+    let socket = engine.connect(
+      to: backend.settings.address, beside: c.pointee.client.socket, token(.backendConnect, c))
+    guard let socket else {
+      counters.add(.descriptorsExhausted)
+      backend.leave()
+      return refuse(c, .serviceUnavailable, .exhausted, by: .proxy)
+    }
+    if place < 64 { c.pointee.triedBackends |= 1 << UInt64(place) }
+    c.pointee.attempts += 1
+    if c.pointee.attempts > 1 { backend.counters[shared.index].add(.retries) }
+    c.pointee.chosen = backend
+    c.pointee.backend.socket = socket
+    c.pointee.backend.connectInFlight = true
+    c.pointee.backend.inFlight += 1
+    timers.set(c.pointee.id.index, at: now + topology.settings.deadlines.connecting)
+  }
+
+  mutating func connected(_ c: ConnectionPointer, _ result: Int32) {
+    c.pointee.backend.inFlight -= 1
+    c.pointee.backend.connectInFlight = false
+    guard c.pointee.phase == .connecting, !c.pointee.backend.isLeaving else { return }
+    guard result >= 0, let backend = c.pointee.chosen else { return connectFailed(c) }
+    backend.counters[shared.index].add(.connections)
+    c.pointee.isAnswerAwaited = true
+    flush(c, .backend)
+    if c.pointee.exchange == .stream { return startRelaying(c) }
+    let deadlines = topology.settings.deadlines
+    timers.set(
+      c.pointee.id.index, at: now + (c.pointee.exchange == .webSocket ? deadlines.upgrading : deadlines.idle))
+    updateReceiving(c, .backend)
+    clientHasBytes(c)
+  }
+
+  /// Leaves this backend for another one. The failed socket is closed first.
+  mutating func connectFailed(_ c: ConnectionPointer) {
+    c.pointee.chosen?.counters[shared.index].add(.connectFailures)
+    c.pointee.backend.isLeaving = true
+  }
+
+  /// The failed backend's socket is gone.
+  mutating func connectAgain(_ c: ConnectionPointer) {
+    // What was to be sent is still to be sent; everything else of the leg begins anew.
+    let unsent = c.pointee.backend.toSend
+    c.pointee.backend = Leg()
+    c.pointee.backend.toSend = unsent
+    leaveBackend(c)
+    tryBackend(c)
+  }
+
+  mutating func leaveBackend(_ c: ConnectionPointer) {
+    c.pointee.chosen?.leave()
+    c.pointee.chosen = nil
+  }
+
+  /// The backend's socket broke before its answer was there.
+  mutating func backendFailed(_ c: ConnectionPointer) {
+    guard !c.pointee.backend.isLeaving else { return }
+    guard c.pointee.isAnswerAwaited else { return connectFailed(c) }
+    answerFailed(c, .badGateway, .reset)
+  }
+
+  mutating func answerFailed(_ c: ConnectionPointer, _ refusal: Refusal, _ cause: EndCause) {
+    c.pointee.chosen?.counters[shared.index].add(.responseFailures)
+    refuse(c, refusal, cause, by: .backend)
+  }
+
+  // MARK: The answer
+
+  mutating func continueConnecting(_ c: ConnectionPointer) {
+    guard c.pointee.isAnswerAwaited, !c.pointee.backend.isLeaving else { return }
+    while c.pointee.phase == .connecting, collectAnswer(c) {
+      continueAnswer(c)
+    }
+    if c.pointee.phase == .connecting && c.pointee.backend.peerFinished {
+      answerFailed(c, .badGateway, .truncated)
+    }
+  }
+
+  private mutating func collectAnswer(_ c: ConnectionPointer) -> Bool {
+    let source = c.pointee.backend.received.head
+    guard !source.isNone else { return false }
+    guard !c.pointee.head.isNone else {
+      c.pointee.scanner = HeadScanner(limit: topology.settings.limits.head.bytes)
+      c.pointee.head = source
+      _ = c.pointee.backend.received.removeFirst(in: engine.buffers)
+      return true
+    }
+    let head = c.pointee.head
+    let count = min(engine.buffers.room(head), engine.buffers.count(source))
+    guard count > 0 else {
+      answerFailed(c, .badGateway, .malformed)
+      return false
+    }
+    let (start, filled) = (engine.buffers.start(head), engine.buffers.count(head))
+    (engine.buffers.base(head) + start + filled).copyMemory(
+      from: engine.buffers.bytes(source).baseAddress!, byteCount: count)
+    engine.buffers.setPayload(head, start: start, count: filled + count)
+    c.pointee.backend.received.consumeFirst(count, in: &engine.buffers)
+    if engine.buffers.count(source) == 0 {
+      _ = c.pointee.backend.received.removeFirst(in: engine.buffers)
+      engine.buffers.give(source)
+    }
+    return true
+  }
+
+  private mutating func continueAnswer(_ c: ConnectionPointer) {
+    switch c.pointee.scanner.scan(bytes(c.pointee.head).span) {
+    case .incomplete: break
+    case .tooLong, .malformed: answerFailed(c, .badGateway, .malformed)
+    case .complete(let length): answerComplete(c, length)
+    }
+  }
+
+  private mutating func answerComplete(_ c: ConnectionPointer, _ length: Int) {
+    let head = UnsafeBufferPointer(rebasing: bytes(c.pointee.head)[..<length])
+    let kind: RequestKind =
+      c.pointee.exchange == .webSocket ? .upgrade : c.pointee.isHeadRequest ? .head : .other
+    let limits = topology.settings.limits
+    let parsed = ResponseHead.parse(
+      head.span, to: kind, limits: HeadLimits(bytes: limits.head.bytes, fields: limits.headers))
+    guard case .success(let response) = parsed else { return answerFailed(c, .badGateway, .malformed) }
+    scratch.removeAll(keepingCapacity: true)
+    response.write(to: &scratch, head: head.span)
+    let text = scratch
+    guard text.withUnsafeBytes({ sealForClient(c, $0) }) else { return close(c, by: .proxy, .exhausted, .now) }
+    if response.isInterim {
+      keepAnswerRest(c, after: length)
+    } else {
+      answered(c, response, length)
+    }
+  }
+
+  /// What came behind the answer's head is looked at again as received.
+  private mutating func keepAnswerRest(_ c: ConnectionPointer, after length: Int) {
+    let buffer = c.pointee.head
+    c.pointee.head = .none
+    let rest = engine.buffers.count(buffer) - length
+    guard rest > 0 else { return engine.buffers.give(buffer) }
+    engine.buffers.setPayload(buffer, start: engine.buffers.start(buffer) + length, count: rest)
+    c.pointee.backend.received.prepend(buffer, in: &engine.buffers)
+  }
+
+  private mutating func answered(_ c: ConnectionPointer, _ response: ResponseHead, _ length: Int) {
+    c.pointee.status = UInt16(response.status)
+    countResponse(c, response.status)
+    if response.isSwitch {
+      counters.add(.upgrades)
+    } else {
+      c.pointee.exchange = .request
+      c.pointee.responseBody = BodyFramer(response.body)
+      c.pointee.isResponseComplete = c.pointee.responseBody.consume(Span()).state == .done
+    }
+    keepAnswerRest(c, after: length)
+    startRelaying(c)
+  }
+
+  private mutating func countResponse(_ c: ConnectionPointer, _ status: Int) {
+    let backend = c.pointee.chosen?.counters[shared.index]
+    let listener = c.pointee.listenerCounters
+    switch status / 100 {
+    case 1:
+      backend?.add(.responses1xx)
+      listener.add(.responses1xx)
+    case 2:
+      backend?.add(.responses2xx)
+      listener.add(.responses2xx)
+    case 3:
+      backend?.add(.responses3xx)
+      listener.add(.responses3xx)
+    case 4:
+      backend?.add(.responses4xx)
+      listener.add(.responses4xx)
+    default:
+      backend?.add(.responses5xx)
+      listener.add(.responses5xx)
+    }
+  }
+}

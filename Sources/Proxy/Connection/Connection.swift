@@ -1,0 +1,149 @@
+internal import Basics
+internal import Settings
+internal import TLS
+internal import Telemetry
+internal import Wire
+
+/// All that a worker knows of one connection: a client's socket, a backend's, and what goes between them.
+///
+/// Lives in the worker's slot table at a fixed address. Its phases are the files beside this one.
+struct Connection: ~Copyable {
+  /// What the client's bytes are, once that is known.
+  enum Exchange: UInt8 {
+    case unknown
+    /// `mode: tcp`: any bytes.
+    case stream
+    /// An upgrade that the backend has answered with 101 (or may still).
+    case webSocket
+    /// One request that is no upgrade, and its response.
+    case request
+  }
+
+  /// Steps of the closing phase for the client's socket. (The backend's is always `leaving` by then.)
+  enum Closing: UInt8 {
+    /// What is left for the client is being sent, then FIN.
+    case flushing
+    /// Our FIN is sent; the client's is awaited, and what it still sends is thrown away: closing with bytes
+    /// unread would send a reset, which can overtake what was flushed.
+    case lingering
+    /// Operations in flight are cancelled and awaited, then the socket is closed.
+    case leaving
+  }
+
+  var id = SlotID(index: 0, generation: 0)
+  var phase = Phase.accepting
+  var exchange = Exchange.unknown
+  var client = Leg()
+  var backend = Leg()
+
+  var listener: ListenerState
+  let listenerCounters: CounterHandle<ListenerCounter>
+  var pool: PoolState?
+  var chosen: BackendState?
+  /// A bit per backend of the pool that was tried (the first 64).
+  var triedBackends: UInt64 = 0
+  var attempts: UInt8 = 0
+  /// True exactly when the backend is connected and its answer is due.
+  var isAnswerAwaited = false
+
+  var session: TLSSession?
+  /// True exactly while the connection is in the worker's handshake queue.
+  var isQueued = false
+  /// True exactly while the connection is in the worker's list of those that wait for buffers.
+  var isStarved = false
+  /// True exactly when OpenSSL may hold plain bytes that the last read had no room for.
+  var mayHoldPlain = false
+
+  /// The client's plain bytes that haven't been forwarded: what followed the head.
+  var plain = BufferQueue()
+  /// Where a head is collected: first the request's, then the response's.
+  var head = BufferID.none
+  var scanner = HeadScanner()
+  var requestBody = BodyFramer(.none)
+  var responseBody = BodyFramer(.none)
+  /// True exactly when the request's method was HEAD: its response has no body.
+  var isHeadRequest = false
+  /// True exactly when the response's body has come to its end.
+  var isResponseComplete = false
+  var fromClient = FrameObserver(from: .client)
+  var fromBackend = FrameObserver(from: .backend)
+  /// The close frames' codes; 0 without one.
+  var closeCodeFromClient: UInt16 = 0
+  var closeCodeFromBackend: UInt16 = 0
+
+  /// The side that said goodbye first.
+  var firstFinisher: Side?
+  /// True exactly when the client's close_notify has been read.
+  var hasCloseNotify = false
+  /// True exactly when the client's TLS ended without close_notify.
+  var isTruncated = false
+  var closing = Closing.flushing
+  /// True exactly when the sockets are to be reset instead of closed in order.
+  var isReset = false
+  /// Set when the closing phase is entered, once.
+  var end: EndReason?
+
+  var address: Endpoint?
+  var acceptedAt: MonotonicTime
+  var phaseEnteredAt: MonotonicTime
+  var lastActivity: MonotonicTime
+  var durations = PhaseDurations()
+  var bytesFromClient: UInt64 = 0
+  var bytesToClient: UInt64 = 0
+  var messagesFromClient: UInt64 = 0
+  var messagesToClient: UInt64 = 0
+  var handshakeNanoseconds: UInt64 = 0
+  var status: UInt16 = 0
+  var tlsVersion = ConnectionRecord.TLSVersion.none
+  var tlsResumed = false
+
+  init(listener: ListenerState, worker: Int, now: MonotonicTime) {
+    self.listener = listener
+    listenerCounters = listener.counters[worker].handle
+    acceptedAt = now
+    phaseEnteredAt = now
+    lastActivity = now
+  }
+
+  var isTLS: Bool { listener.settings.tls != nil }
+  var inFlight: Int { Int(client.inFlight) + Int(backend.inFlight) }
+}
+
+/// Nanoseconds that a connection spent in phases, for its record.
+struct PhaseDurations {
+  var waiting: UInt64 = 0
+  var handshaking: UInt64 = 0
+  var upgrading: UInt64 = 0
+  var connecting: UInt64 = 0
+
+  mutating func add(_ phase: Phase, _ nanoseconds: UInt64) {
+    switch phase {
+    case .waiting: waiting += nanoseconds
+    case .handshaking: handshaking += nanoseconds
+    case .upgrading: upgrading += nanoseconds
+    case .connecting: connecting += nanoseconds
+    case .accepting, .relaying, .closing: break
+    }
+  }
+}
+
+/// A connection where the table has it.
+typealias ConnectionPointer = UnsafeMutablePointer<Connection>
+
+extension Connection {
+  /// The leg of a side, in place.
+  subscript(side: Side) -> Leg {
+    _read {
+      switch side {
+      case .client: yield client
+      case .backend: yield backend
+      }
+    }
+    _modify {
+      switch side {
+      case .client: yield &client
+      case .backend: yield &backend
+      }
+    }
+  }
+}

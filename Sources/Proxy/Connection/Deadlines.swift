@@ -1,0 +1,51 @@
+internal import Basics
+internal import Settings
+internal import Wire
+
+/// A deadline has passed: what that means, by phase.
+extension Worker where Engine: ~Copyable {
+  mutating func deadlinePassed(_ index: UInt32) {
+    guard let id = connections.tenant(at: index), let c = connections.pointer(id) else { return }
+    switch c.pointee.phase {
+    case .accepting, .waiting, .handshaking: close(c, by: .client, .deadline, .now)
+    case .upgrading: refuse(c, .requestTimeout, .deadline, by: .client)
+    case .connecting: connectingTookTooLong(c)
+    case .relaying: lookAtIdle(c)
+    case .closing: closingTookTooLong(c)
+    }
+    continueClosing(id)
+  }
+
+  private mutating func connectingTookTooLong(_ c: ConnectionPointer) {
+    if c.pointee.isAnswerAwaited {
+      answerFailed(c, .gatewayTimeout, .deadline)
+    } else if c.pointee.backend.connectInFlight && !c.pointee.backend.isLeaving {
+      connectFailed(c)
+    }
+  }
+
+  /// The deadline isn't moved at each byte; here is looked whether there was one since.
+  private mutating func lookAtIdle(_ c: ConnectionPointer) {
+    if c.pointee.exchange == .webSocket, let finisher = c.pointee.firstFinisher,
+      finisher == .client ? c.pointee.fromClient.sawClose : c.pointee.fromBackend.sawClose
+    {
+      return close(c, by: finisher.other.endedBy, .deadline, .now)
+    }
+    let idle = topology.settings.deadlines.idle
+    let due = c.pointee.lastActivity + idle
+    if due > now {
+      timers.set(c.pointee.id.index, at: due)
+    } else {
+      close(c, by: .proxy, .deadline, .orderly)
+    }
+  }
+
+  private mutating func closingTookTooLong(_ c: ConnectionPointer) {
+    // The kernel owes us the completions of what we cancelled, however long that takes; a client owes us
+    // nothing, and gets a reset.
+    if c.pointee.closing != .leaving {
+      c.pointee.isReset = c.pointee.closing == .flushing
+      clientIsGone(c, .client)
+    }
+  }
+}

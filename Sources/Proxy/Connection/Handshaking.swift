@@ -1,0 +1,124 @@
+internal import Basics
+internal import Settings
+internal import TLS
+internal import Telemetry
+
+/// Phase 3: TLS, by OpenSSL, from a queue within the turn's budget, so that live connections go first.
+extension Worker where Engine: ~Copyable {
+  /// What a turn may spend on handshakes: about four of them.
+  static var handshakeBudget: Duration { .microseconds(1000) }
+
+  mutating func startHandshaking(_ c: ConnectionPointer) {
+    enter(c, .handshaking, for: topology.settings.deadlines.handshaking)
+    queueHandshake(c)
+  }
+
+  mutating func queueHandshake(_ c: ConnectionPointer) {
+    guard !c.pointee.isQueued, !c.pointee.client.received.isEmpty else { return }
+    c.pointee.isQueued = true
+    handshakes.append(c.pointee.id)
+  }
+
+  mutating func runHandshakes() {
+    guard !handshakes.isEmpty else { return }
+    var clock = engine.readClock()
+    let end = clock + Self.handshakeBudget
+    repeat {
+      guard let id = handshakes.removeFirst() else { return }
+      guard let c = connections.pointer(id), c.pointee.isQueued else { continue }
+      c.pointee.isQueued = false
+      guard c.pointee.phase == .handshaking else { continue }
+      let step = continueHandshake(c)
+      let after = engine.readClock()
+      let cost = after.nanoseconds - clock.nanoseconds
+      c.pointee.handshakeNanoseconds += cost
+      counters.add(.handshakeNanoseconds, cost)
+      clock = after
+      handshakeStepped(c, step)
+      updateReceiving(c, .client)
+      continueClosing(id)
+    } while clock < end
+  }
+
+  /// Feeds OpenSSL what has been received, and queues what it answers.
+  private mutating func continueHandshake(_ c: ConnectionPointer) -> HandshakeProgress.Step? {
+    if c.pointee.session == nil {
+      guard let context = c.pointee.listener.contexts[shared.index],
+        let session = TLSSession(context: context)
+      else { return .failed(.internalError) }
+      c.pointee.session = consume session
+    }
+    while true {
+      guard let target = engine.buffers.take() else {
+        starve(c)
+        return nil
+      }
+      let source = c.pointee.client.received.head
+      let input = source.isNone ? nil : UnsafeRawBufferPointer(engine.buffers.bytes(source))
+      let room = UnsafeMutableRawBufferPointer(start: engine.buffers.base(target), count: BufferPool.stride)
+      let outcome = c.pointee.session!.handshake(input: input ?? UnsafeRawBufferPointer(start: nil, count: 0), output: room)
+      consumed(c, outcome.consumed)
+      produced(c, target, outcome.produced)
+      switch outcome.step {
+      case .wantsRoom: continue
+      case .wantsInput where !c.pointee.client.received.isEmpty: continue
+      case .wantsInput, .done, .failed: return outcome.step
+      }
+    }
+  }
+
+  /// Drops what OpenSSL has read off the received bytes.
+  mutating func consumed(_ c: ConnectionPointer, _ count: Int) {
+    guard !c.pointee.client.received.isEmpty else { return }
+    c.pointee.client.received.consumeFirst(count, in: &engine.buffers)
+    if engine.buffers.count(c.pointee.client.received.head) == 0,
+      let empty = c.pointee.client.received.removeFirst(in: engine.buffers)
+    {
+      engine.buffers.give(empty)
+    }
+  }
+
+  /// Queues what OpenSSL wrote at a buffer's base for the client.
+  mutating func produced(_ c: ConnectionPointer, _ buffer: BufferID, _ count: Int) {
+    guard count > 0 else { return engine.buffers.give(buffer) }
+    engine.buffers.setPayload(buffer, start: 0, count: count)
+    c.pointee.client.toSend.append(buffer, in: &engine.buffers)
+  }
+
+  private mutating func handshakeStepped(_ c: ConnectionPointer, _ step: HandshakeProgress.Step?) {
+    switch step {
+    case nil, .wantsRoom:
+      flush(c, .client)
+    case .wantsInput:
+      flush(c, .client)
+      closeIfAbandoned(c)
+    case .failed:
+      handshakeFailed(c)
+    case .done:
+      flush(c, .client)
+      handshakeDone(c)
+    }
+  }
+
+  private mutating func handshakeFailed(_ c: ConnectionPointer) {
+    counters.add(.handshakesFailed)
+    c.pointee.listenerCounters.add(.handshakesFailed)
+    // The alert is queued already, and tells the client why.
+    close(c, by: .client, .malformed, .orderly)
+  }
+
+  private mutating func handshakeDone(_ c: ConnectionPointer) {
+    let resumed = c.pointee.session?.isResumed ?? false
+    c.pointee.tlsResumed = resumed
+    c.pointee.tlsVersion = c.pointee.session?.version == .v1_3 ? .v1_3 : .v1_2
+    counters.add(resumed ? .handshakesResumed : .handshakesFull)
+    counters.add(.connectionsTLSLive)
+    c.pointee.listenerCounters.add(resumed ? .handshakesResumed : .handshakesFull)
+    if c.pointee.listener.settings.mode == .tcp {
+      c.pointee.exchange = .stream
+      startConnecting(c, to: c.pointee.listener.defaultPool)
+    } else {
+      startUpgrading(c)
+    }
+  }
+}

@@ -1,0 +1,276 @@
+internal import Basics
+internal import Settings
+internal import Telemetry
+
+/// What all phases share: receiving and sending on a leg, with water marks, and the change of phase.
+extension Worker where Engine: ~Copyable {
+  /// Goes on to another phase.
+  /// - Parameter deadline: how long it may take; nil keeps the deadline that runs.
+  mutating func enter(_ c: ConnectionPointer, _ phase: Phase, for deadline: Duration?) {
+    assert(c.pointee.phase != .closing, "closing is the last phase")
+    c.pointee.durations.add(c.pointee.phase, now.nanoseconds - c.pointee.phaseEnteredAt.nanoseconds)
+    c.pointee.phase = phase
+    c.pointee.phaseEnteredAt = now
+    if let deadline { timers.set(c.pointee.id.index, at: now + deadline) }
+  }
+
+  // MARK: Receiving
+
+  mutating func received(_ c: ConnectionPointer, _ side: Side, _ completion: Completion) {
+    if !completion.more {
+      c.pointee[side].inFlight -= 1
+      c.pointee[side].receiving = .idle
+    }
+    if completion.result > 0 {
+      c.pointee[side].received.append(completion.buffer, in: &engine.buffers)
+      c.pointee.lastActivity = now
+    } else {
+      if !completion.buffer.isNone { engine.buffers.give(completion.buffer) }
+      receiveEnded(c, side, completion.result)
+    }
+    hasBytes(c, side)
+    updateReceiving(c, side)
+  }
+
+  private mutating func receiveEnded(_ c: ConnectionPointer, _ side: Side, _ result: Int32) {
+    switch -result {
+    case 0:
+      c.pointee[side].receiving = .ended
+      if c.pointee[side].isSending { c.pointee[side].finishIsUnproven = true } else { finished(c, side) }
+    case Errno.noBuffers:
+      c.pointee[side].receiving = .starved
+      counters.add(.buffersExhausted)
+      starve(c)
+    case Errno.cancelled, Errno.interrupted, Errno.again:
+      break
+    default:
+      c.pointee[side].receiving = .ended
+      broke(c, side)
+    }
+  }
+
+  /// Arms the receiving half, or stops it, as the water marks have it.
+  mutating func updateReceiving(_ c: ConnectionPointer, _ side: Side) {
+    guard c.pointee[side].isOpen, !c.pointee[side].isLeaving else { return }
+    let held = isToBeHeld(c, side)
+    c.pointee[side].isHeld = held
+    switch c.pointee[side].receiving {
+    case .idle where !held:
+      c.pointee[side].receiving = c.pointee[side].isBulk ? .once : .multishot
+      c.pointee[side].inFlight += 1
+      engine.receive(c.pointee[side].socket, multishot: !c.pointee[side].isBulk, token(side.receive, c))
+    case .multishot where held:
+      c.pointee[side].receiving = .cancelling
+      c.pointee[side].isBulk = true
+      cancel(c, side, side.receive)
+    case .idle, .once, .multishot, .cancelling, .starved, .ended:
+      break
+    }
+  }
+
+  /// True exactly when nothing more is to be read from this side for now.
+  private func isToBeHeld(_ c: ConnectionPointer, _ side: Side) -> Bool {
+    if c.pointee.phase == .closing { return side == .backend || c.pointee.closing == .leaving }
+    // A backend says nothing that we'd want before it is connected.
+    if side == .backend && c.pointee.backend.connectInFlight { return true }
+    let relay = topology.settings.relay
+    let mark = c.pointee[side].isHeld ? relay.lowWater.bytes : relay.highWater.bytes - 1
+    let own = c.pointee[side].received
+    let other = c.pointee[side.other].toSend
+    var bytes = Int(own.byteCount) + Int(other.byteCount)
+    var count = Int(own.bufferCount) + Int(other.bufferCount)
+    if side == .client {
+      bytes += Int(c.pointee.plain.byteCount)
+      count += Int(c.pointee.plain.bufferCount)
+    }
+    // Small messages fill buffers badly: their number counts as well.
+    return bytes > mark || count > max(2, relay.highWater.bytes / 4096)
+  }
+
+  mutating func cancel(_ c: ConnectionPointer, _ side: Side, _ operation: Operation) {
+    c.pointee[side].inFlight += 1
+    engine.cancel(token(operation, c), on: c.pointee[side].socket, token(side.cancel, c))
+  }
+
+  // MARK: Sending
+
+  /// Sends what is there to be sent, one send at a time; then FIN, where it has been requested.
+  mutating func flush(_ c: ConnectionPointer, _ side: Side) {
+    guard c.pointee[side].isOpen, !c.pointee[side].isSending, !c.pointee[side].isLeaving,
+      !c.pointee[side].connectInFlight
+    else { return }
+    if !c.pointee[side].toSend.isEmpty {
+      startSend(c, side)
+    } else if c.pointee[side].finishRequested && !c.pointee[side].isShutDown {
+      c.pointee[side].isShutDown = true
+      c.pointee[side].shutdownInFlight = true
+      c.pointee[side].inFlight += 1
+      engine.shutdown(c.pointee[side].socket, token(side.shutdown, c))
+    }
+  }
+
+  private mutating func startSend(_ c: ConnectionPointer, _ side: Side) {
+    let count = engine.send(c.pointee[side].socket, c.pointee[side].toSend, token(side.send, c))
+    assert(count > 0 && count <= Int(c.pointee[side].toSend.bufferCount))
+    var bytes = 0
+    var buffer = c.pointee[side].toSend.head
+    for _ in 0..<count {
+      bytes += engine.buffers.count(buffer)
+      buffer = engine.buffers.next(buffer)
+    }
+    c.pointee[side].sendingCount = UInt8(count)
+    c.pointee[side].sendingBytes = UInt32(bytes)
+    c.pointee[side].inFlight += 1
+  }
+
+  mutating func sent(_ c: ConnectionPointer, _ side: Side, _ result: Int32) {
+    let isWhole = result == Int32(c.pointee[side].sendingBytes)
+    c.pointee[side].inFlight -= 1
+    for _ in 0..<c.pointee[side].sendingCount {
+      if let buffer = c.pointee[side].toSend.removeFirst(in: engine.buffers) { engine.buffers.give(buffer) }
+    }
+    c.pointee[side].sendingCount = 0
+    guard isWhole else { return sendFailed(c, side) }
+    c.pointee.lastActivity = now
+    if c.pointee[side].finishIsUnproven {
+      c.pointee[side].finishIsUnproven = false
+      finished(c, side)
+    }
+    flush(c, side)
+    // There is room again: what was left unread goes on.
+    hasBytes(c, side.other)
+    updateReceiving(c, side.other)
+  }
+
+  private mutating func sendFailed(_ c: ConnectionPointer, _ side: Side) {
+    c.pointee[side].toSend.removeAll(in: &engine.buffers)
+    c.pointee[side].finishIsUnproven = false
+    guard !c.pointee[side].isLeaving else { return }
+    broke(c, side)
+  }
+
+  /// Copies bytes of our own making behind what is to be sent. False when there is no buffer for them.
+  mutating func append(_ bytes: UnsafeRawBufferPointer, to side: Side, of c: ConnectionPointer) -> Bool {
+    var rest = bytes
+    while !rest.isEmpty {
+      guard let buffer = engine.buffers.take() else { return false }
+      let count = min(rest.count, BufferPool.payload)
+      let start = engine.buffers.start(buffer)
+      (engine.buffers.base(buffer) + start).copyMemory(from: rest.baseAddress!, byteCount: count)
+      engine.buffers.setPayload(buffer, start: start, count: count)
+      c.pointee[side].toSend.append(buffer, in: &engine.buffers)
+      rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+    }
+    return true
+  }
+
+  /// Appends a filled buffer, or its bytes where the last one has room for them: small messages that pile up
+  /// share a buffer.
+  mutating func enqueue(_ buffer: BufferID, to side: Side, of c: ConnectionPointer) {
+    let count = engine.buffers.count(buffer)
+    let last = c.pointee[side].toSend.last
+    let isFree = Int(c.pointee[side].toSend.bufferCount) > Int(c.pointee[side].sendingCount)
+    if isFree && count <= BufferPool.payload / 2 && engine.buffers.room(last) >= count {
+      c.pointee[side].toSend.extendLast(
+        with: UnsafeRawBufferPointer(engine.buffers.bytes(buffer)), in: &engine.buffers)
+      engine.buffers.give(buffer)
+    } else {
+      c.pointee[side].toSend.append(buffer, in: &engine.buffers)
+    }
+  }
+
+  mutating func shutDown(_ c: ConnectionPointer, _ side: Side) {
+    c.pointee[side].inFlight -= 1
+    c.pointee[side].shutdownInFlight = false
+    if c.pointee.phase == .relaying { endIfFinished(c) }
+  }
+
+  // MARK: What a side has to say, by phase
+
+  mutating func hasBytes(_ c: ConnectionPointer, _ side: Side) {
+    switch side {
+    case .client: clientHasBytes(c)
+    case .backend: backendHasBytes(c)
+    }
+  }
+
+  mutating func clientHasBytes(_ c: ConnectionPointer) {
+    switch c.pointee.phase {
+    case .accepting: break
+    case .waiting: continueWaiting(c)
+    case .handshaking: queueHandshake(c)
+    case .upgrading: continueUpgrading(c)
+    case .connecting: if c.pointee.exchange == .request { pumpFromClient(c) }
+    case .relaying: pumpFromClient(c)
+    case .closing: c.pointee.client.received.removeAll(in: &engine.buffers)
+    }
+  }
+
+  private mutating func backendHasBytes(_ c: ConnectionPointer) {
+    switch c.pointee.phase {
+    case .accepting, .waiting, .handshaking, .upgrading: break
+    case .connecting: continueConnecting(c)
+    case .relaying: pumpFromBackend(c)
+    case .closing: c.pointee.backend.received.removeAll(in: &engine.buffers)
+    }
+  }
+
+  /// A side has sent its last byte.
+  mutating func finished(_ c: ConnectionPointer, _ side: Side) {
+    c.pointee[side].peerFinished = true
+    switch (side, c.pointee.phase) {
+    case (.client, .accepting), (.client, .waiting), (.client, .handshaking), (.client, .upgrading):
+      closeIfAbandoned(c)
+    case (.client, .connecting):
+      if c.pointee.exchange == .webSocket { close(c, by: .client, .truncated, .now) }
+    case (.backend, .connecting):
+      break  // `continueConnecting` sees that no answer will come.
+    default:
+      break  // The pumps pass it on.
+    }
+  }
+
+  /// Closes when the client has sent its last byte, and all its bytes aren't enough for the phase to go on.
+  mutating func closeIfAbandoned(_ c: ConnectionPointer) {
+    guard c.pointee.client.peerFinished, c.pointee.client.received.isEmpty, !c.pointee.mayHoldPlain,
+      c.pointee.phase != .accepting
+    else { return }
+    close(c, by: .client, .truncated, .now)
+  }
+
+  /// A socket has failed: reset, most often.
+  mutating func broke(_ c: ConnectionPointer, _ side: Side) {
+    switch (side, c.pointee.phase) {
+    case (_, .closing): clientIsGone(c, side)
+    case (.backend, .connecting): backendFailed(c)
+    default: close(c, by: side.endedBy, .reset, .reset)
+    }
+  }
+
+  // MARK: Running dry
+
+  /// Puts the connection among those that go on when there are buffers again.
+  mutating func starve(_ c: ConnectionPointer) {
+    guard !c.pointee.isStarved else { return }
+    c.pointee.isStarved = true
+    starved.append(c.pointee.id)
+  }
+
+  /// Lets the starved go on, as many as were waiting when this began.
+  mutating func feedStarved() {
+    var left = starved.count
+    while left > 0, engine.hasReceiveBuffers, let id = starved.removeFirst() {
+      left -= 1
+      guard let c = connections.pointer(id), c.pointee.isStarved else { continue }
+      c.pointee.isStarved = false
+      for side in [Side.client, .backend] where c.pointee[side].receiving == .starved {
+        c.pointee[side].receiving = .idle
+      }
+      clientHasBytes(c)
+      backendHasBytes(c)
+      updateReceiving(c, .client)
+      updateReceiving(c, .backend)
+      continueClosing(id)
+    }
+  }
+}

@@ -1,0 +1,141 @@
+internal import Basics
+internal import Dispatch
+public import Settings
+internal import Synchronization
+internal import TLS
+internal import Telemetry
+internal import Uring
+
+/// The data plane as the control plane sees it: workers that start, take other settings, drain and stop.
+public final class ProxyServer: Sendable {
+  private struct State {
+    var topology: Topology
+    var nextBindIndex: Int
+    var hasStarted = false
+    var isDraining = false
+  }
+
+  private let state: Mutex<State>
+  private let workers: [WorkerShared]
+  private let process = ProcessShared()
+  private let material: TLSMaterial
+  private let startedAt: MonotonicTime
+  private let ended = DispatchGroup()
+
+  /// Opens the listening sockets, loads the certificates, reserves memory. Nothing runs yet.
+  public init(settings: Settings) throws(ProxyError) {
+    raiseDescriptorLimit()
+    startedAt = .current()
+    let process = self.process
+    workers = (0..<workerCount(settings)).map { WorkerShared(index: $0, process: process) }
+    material = try TLSMaterial(settings, workers: workers.count, now: startedAt)
+    var next = 0
+    let topology = try Self.build(settings, material, continuing: nil, &next)
+    state = Mutex(State(topology: topology, nextBindIndex: next))
+  }
+
+  private static func build(
+    _ settings: Settings, _ material: TLSMaterial, continuing old: Topology?, _ nextBindIndex: inout Int
+  ) throws(ProxyError) -> Topology {
+    let workers = material.workers
+    let pools = Topology.makePools(settings, workers: workers, continuing: old)
+    var listeners: [ListenerState] = []
+    for listener in settings.listeners {
+      listeners.append(
+        ListenerState(
+          listener, pools: pools, contexts: try material.contexts(listener), workers: workers,
+          continuing: old?.listeners.first { $0.settings.name == listener.name }))
+    }
+    let rings = UringEngine.ringCount(connections: connectionsPerWorker(settings, workers: workers))
+    let binds = try ListeningSockets.open(
+      listeners, continuing: old?.binds ?? [], workers: workers, rings: rings, &nextBindIndex)
+    return Topology(settings: settings, listeners: listeners, pools: pools, binds: binds)
+  }
+
+  /// Starts the workers' threads; returns once all of them accept.
+  public func start() throws(ProxyError) {
+    let topology = state.withLock { state in
+      precondition(!state.hasStarted, "started twice")
+      state.hasStarted = true
+      return state.topology
+    }
+    let threads = workers.map { WorkerThread($0, topology, ended: ended) }
+    var failure: ProxyError?
+    for thread in threads {
+      if let error = thread.waitUntilReady() { failure = failure ?? error }
+    }
+    guard let failure else { return }
+    stop()
+    throw failure
+  }
+
+  /// Puts other settings in force, whole or not at all; live connections stay. Not from two threads at once.
+  ///
+  /// What only a restart changes (`workers`, `limits.buffer_memory`, the size of the connection tables) stays.
+  public func apply(_ settings: Settings) throws(ProxyError) {
+    let (old, index) = state.withLock { ($0.topology, $0.nextBindIndex) }
+    var next = index
+    // Rings and tables are as large as they were made at the start.
+    var inForce = settings
+    inForce.workers = old.settings.workers
+    let topology = try Self.build(inForce, material, continuing: old, &next)
+    material.ticketKeys?.setLifetime(TLSMaterial.ticketLifetime(settings))
+    let done = workers.map { $0.mailbox.send(.apply(topology)) }
+    state.withLock {
+      $0.topology = topology
+      $0.nextBindIndex = next
+    }
+    for semaphore in done { semaphore.wait() }
+  }
+
+  /// Accepts no more; the workers end when their connections have, or at the end of `window` (nil: no end).
+  public func drain(window: Duration?) {
+    let deadline = window.map { MonotonicTime.current() + $0 } ?? .distantFuture
+    state.withLock { $0.isDraining = true }
+    for worker in workers { worker.mailbox.send(.drain(deadline: deadline)) }
+  }
+
+  /// Ends all connections and the workers at once.
+  public func stop() {
+    for worker in workers { worker.mailbox.send(.stop) }
+  }
+
+  /// Blocks the calling thread until every worker's thread has ended.
+  public func waitUntilEnded() { ended.wait() }
+
+  /// Records of ended connections, oldest first per worker. Called by one reader.
+  public func takeRecords(_ body: (ConnectionRecord) -> Void) {
+    for worker in workers { worker.records.drain { body($0) } }
+  }
+
+  /// Makes a new ticket key when it is time; call about once a minute.
+  public func rotateTicketKeys() { material.ticketKeys?.rotate(now: .current()) }
+
+  /// The figures of this moment.
+  public func snapshot() -> Snapshot {
+    let (topology, isDraining) = state.withLock { ($0.topology, $0.isDraining) }
+    let perWorker = connectionsPerWorker(topology.settings, workers: workers.count)
+    var snapshot = Snapshot(startedAt: startedAt, now: .current(), settings: topology.settings)
+    snapshot.workers = workers.map { Counted(summing: [$0.counters]) }
+    snapshot.directDescriptors = 2 * perWorker * workers.count
+    snapshot.isDraining = isDraining
+    snapshot.listeners = topology.listeners.map { listener in
+      ListenerSnapshot(
+        settings: listener.settings,
+        bound: topology.binds.filter { $0.listener === listener }.map(\.bound),
+        isAccepting: !isDraining, counters: Counted(summing: listener.counters))
+    }
+    snapshot.pools = topology.pools.map { pool in
+      PoolSnapshot(settings: pool.settings, backends: pool.backends.map { $0.snapshot() })
+    }
+    return snapshot
+  }
+}
+
+extension BackendState {
+  fileprivate func snapshot() -> BackendSnapshot {
+    BackendSnapshot(
+      settings: settings, connectionsLive: live.now.load(ordering: .relaxed),
+      connectionsLiveMax: live.max.load(ordering: .relaxed), counters: Counted(summing: counters))
+  }
+}

@@ -1,0 +1,169 @@
+public import Basics
+internal import CUring
+internal import Glibc
+internal import Uring
+
+extension UringEngine {
+  /// The engine's own operations: first bytes of tokens that no `Operation` has.
+  enum Internal: UInt64 {
+    /// Nothing is done about these.
+    case ignored = 0
+    /// The token's slot index is the socket; the worker's token is the table's note.
+    case close = 0xf1
+    case shutdown = 0xf2
+    /// A ring but the first has work.
+    case rings = 0xf3
+
+    func token(_ socket: SocketHandle) -> UInt64 { rawValue << 56 | UInt64(socket.rawValue) }
+  }
+
+  /// True exactly when a receive armed now finds buffers: at least a few for each ring.
+  public var hasReceiveBuffers: Bool {
+    let few = min(4, receiveTarget)
+    var missing = 0
+    for ring in 0..<ringCount { missing += max(0, few - members[ring].provided.count) }
+    return missing == 0 || buffers.freeCount >= missing + receiveReserve
+  }
+
+  public mutating func submitAndWait(until deadline: MonotonicTime?) {
+    if acceptorsChanged { armAcceptors() }
+    for ring in 0..<ringCount {
+      members[ring].provided.refill(from: &buffers, target: receiveTarget, reserve: receiveReserve)
+      members[ring].ring.releaseEntries()
+    }
+    let wait = waiting(until: deadline)
+    if ringCount == 1 {
+      members[0].ring.enter(wait: wait.wait, nanoseconds: wait.nanoseconds)
+    } else {
+      enterAll(wait.wait, wait.nanoseconds)
+    }
+    for ring in 0..<ringCount { members[ring].ring.findEntries() }
+    current = 0
+    now = Self.clock()
+  }
+
+  /// Whether to wait, and how long at most.
+  private func waiting(until deadline: MonotonicTime?) -> (wait: Bool, nanoseconds: UInt64?) {
+    guard let deadline, deadline != .distantFuture else { return (true, nil) }
+    // `now` is a turn old, so it can only say that the deadline is past.
+    guard deadline > now else { return (false, nil) }
+    let time = Self.clock()
+    return deadline > time ? (true, deadline.nanoseconds - time.nanoseconds) : (false, nil)
+  }
+
+  /// From here on the other rings signal what comes; what came before is fetched; only then is there a wait.
+  private mutating func enterAll(_ wait: Bool, _ nanoseconds: UInt64?) {
+    var isReady = false
+    for ring in 1..<ringCount {
+      members[ring].ring.setSignalling(true)
+      enterIfNeeded(ring)
+      if members[ring].ring.hasEntries { isReady = true }
+    }
+    members[0].ring.enter(wait: wait && !isReady, nanoseconds: nanoseconds)
+    for ring in 1..<ringCount {
+      members[ring].ring.setSignalling(false)
+      enterIfNeeded(ring)
+    }
+  }
+
+  private mutating func enterIfNeeded(_ ring: Int) {
+    guard members[ring].ring.pendingCount > 0 || members[ring].ring.hasWork else { return }
+    members[ring].ring.enter(wait: false, nanoseconds: nil)
+  }
+
+  public mutating func nextCompletion() -> Completion? {
+    while true {
+      guard let entry = members[current].ring.nextEntry() else {
+        if current + 1 == ringCount { return nil }
+        current += 1
+        continue
+      }
+      if let completion = completion(of: entry) { return completion }
+    }
+  }
+
+  /// Nil when the worker has nothing to do with it.
+  private mutating func completion(of entry: Ring.Entry) -> Completion? {
+    let token = CompletionToken(rawValue: entry.userData)
+    switch token.operation {
+    case Operation.clientReceive.rawValue, Operation.backendReceive.rawValue: return received(entry, token)
+    case Operation.accept.rawValue: return acceptCompletion(entry, token)
+    case Operation.clientAddress.rawValue: return addressCompletion(entry, token)
+    case Operation.wake.rawValue:
+      armWake()
+      return Completion(token: token, result: 0, more: true)
+    case UInt8(Internal.ignored.rawValue): return nil
+    case UInt8(Internal.close.rawValue): return closed(entry)
+    case UInt8(Internal.shutdown.rawValue): return shutDown(entry)
+    case UInt8(Internal.rings.rawValue):
+      armRings()
+      return nil
+    default: return Completion(token: token, result: entry.result, more: entry.more)
+    }
+  }
+
+  private mutating func received(_ entry: Ring.Entry, _ token: CompletionToken) -> Completion {
+    guard let number = entry.buffer else {
+      return Completion(token: token, result: entry.result, more: entry.more)
+    }
+    let buffer = members[current].provided.take(number)
+    guard entry.result > 0 else {
+      buffers.give(buffer)
+      return Completion(token: token, result: entry.result, more: entry.more)
+    }
+    buffers.setPayload(buffer, start: BufferPool.headRoom, count: Int(entry.result))
+    return Completion(token: token, result: entry.result, buffer: buffer, more: entry.more)
+  }
+
+  private mutating func addressCompletion(_ entry: Ring.Entry, _ token: CompletionToken) -> Completion {
+    peerAddress = nil
+    guard entry.result >= 0 else { return Completion(token: token, result: entry.result) }
+    peerAddress = Socket.peerEndpoint(of: entry.result)
+    Glibc.close(entry.result)
+    return Completion(token: token, result: 0)
+  }
+
+  private mutating func closed(_ entry: Ring.Entry) -> Completion? {
+    let slot = SocketHandle(rawValue: UInt32(truncatingIfNeeded: entry.userData)).slot
+    let token = CompletionToken(rawValue: members[current].table[note: slot])
+    members[current].table.release(slot)
+    if members[current].table.acceptedFree <= acceptReserve { acceptorsChanged = true }
+    // A socket that couldn't be opened is closed all the same.
+    assert(entry.result == 0 || entry.result == -EBADF)
+    return token.operation == 0 ? nil : Completion(token: token, result: 0)
+  }
+
+  private mutating func shutDown(_ entry: Ring.Entry) -> Completion? {
+    let slot = SocketHandle(rawValue: UInt32(truncatingIfNeeded: entry.userData)).slot
+    let token = members[current].table[note: slot]
+    guard entry.result >= 0 else {
+      // No ordinary descriptor is left: the kernel's operation needs none.
+      members[current].ring.shutdown(slot, userData: token)
+      return nil
+    }
+    let result = Glibc.shutdown(entry.result, Int32(SHUT_WR)) == 0 ? 0 : -errno
+    Glibc.close(entry.result)
+    return Completion(token: CompletionToken(rawValue: token), result: result)
+  }
+
+  mutating func armWake() {
+    guard wakeDescriptor >= 0 else { return }
+    let bytes = UnsafeMutableRawBufferPointer(start: kernelMemory.counts, count: 8)
+    let token = CompletionToken(operation: Operation.wake.rawValue, slot: SlotID(index: 0, generation: 0))
+    members[0].ring.read(wakeDescriptor, into: bytes, userData: token.rawValue)
+  }
+
+  mutating func armRings() {
+    guard ringsDescriptor >= 0 else { return }
+    let bytes = UnsafeMutableRawBufferPointer(start: kernelMemory.counts + 1, count: 8)
+    members[0].ring.read(ringsDescriptor, into: bytes, userData: Internal.rings.rawValue << 56)
+  }
+
+  public func readClock() -> MonotonicTime { Self.clock() }
+
+  static func clock() -> MonotonicTime {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return MonotonicTime(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
+  }
+}

@@ -1,0 +1,144 @@
+internal import Basics
+internal import Policy
+internal import Telemetry
+
+/// The data plane of one thread: its engine, its connections, its loop.
+///
+/// A turn: hand operations to the kernel and wait; serve what has come, live connections first; fire deadlines;
+/// spend a small budget on TLS handshakes. Nothing here blocks, and nothing allocates per message.
+public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
+  var engine: Engine
+  var connections: SlotTable<Connection>
+  var timers: TimerWheel
+  var random: SeededGenerator
+  let shared: WorkerShared
+  let counters: CounterHandle<WorkerCounter>
+  var topology: Topology
+  /// What the engine's listener indexes stand for; nil once closed.
+  var binds: [BoundListener?] = []
+  /// Connections whose TLS handshake can go on.
+  var handshakes: SlotQueue
+  /// Connections that wait for a buffer.
+  var starved: SlotQueue
+  /// Where heads are rewritten.
+  var scratch: [UInt8] = []
+  /// The instant of this turn.
+  var now: MonotonicTime
+  var isPaused = false
+  var drain = Draining.no
+  var isStopped = false
+
+  enum Draining {
+    case no
+    /// Until the connections have gone, but not past the deadline.
+    case until(MonotonicTime)
+    /// The deadline is near: every connection has been told to go.
+    case ending(MonotonicTime)
+  }
+
+  /// - Parameter seed: of everything random; the same seed and the same completions give the same run.
+  public init(engine: consuming Engine, shared: WorkerShared, topology: Topology, seed: UInt64) {
+    let capacity = engine.connectionCapacity
+    now = engine.now
+    connections = SlotTable(capacity: capacity)
+    timers = TimerWheel(capacity: capacity, now: engine.now)
+    handshakes = SlotQueue(capacity: capacity)
+    starved = SlotQueue(capacity: capacity)
+    random = SeededGenerator(seed: seed)
+    self.shared = shared
+    self.topology = topology
+    counters = shared.counters.handle
+    self.engine = engine
+    scratch.reserveCapacity(2 * BufferPool.payload)
+    for bind in topology.binds { startAccepting(bind) }
+  }
+
+  /// Runs until stopped, or drained.
+  public mutating func run() {
+    while turn() {}
+    abandonAll()
+  }
+
+  /// One turn of the loop. False when it was the last.
+  public mutating func turn() -> Bool {
+    engine.submitAndWait(until: nextLook())
+    now = engine.now
+    while let completion = engine.nextCompletion() { dispatch(completion) }
+    while let index = timers.popDue(now) { deadlinePassed(index) }
+    feedStarved()
+    runHandshakes()
+    resumeAcceptingIfRoom()
+    report()
+    continueDrain()
+    return !isOver
+  }
+
+  private var isOver: Bool {
+    if isStopped { return true }
+    if case .no = drain { return false }
+    return connections.count == 0
+  }
+
+  /// When to turn again if nothing happens.
+  private func nextLook() -> MonotonicTime? {
+    if !handshakes.isEmpty || isStopped { return .zero }
+    var look = timers.nextDeadline()
+    // Room may come from other workers' connections or buffers, of which no completion tells us.
+    if isPaused || !starved.isEmpty { look = min(look ?? .distantFuture, now + .milliseconds(10)) }
+    switch drain {
+    case .no: break
+    case .until(let deadline), .ending(let deadline): look = min(look ?? .distantFuture, deadline)
+    }
+    return look
+  }
+
+  private mutating func dispatch(_ completion: Completion) {
+    guard let operation = Operation(rawValue: completion.token.operation) else { return dropStale(completion) }
+    switch operation {
+    case .accept: return accepted(completion)
+    case .wake: return takeCommands()
+    default: break
+    }
+    guard let c = connections.pointer(completion.token.slot) else { return dropStale(completion) }
+    switch operation {
+    case .accept, .wake: break
+    case .clientAddress: addressKnown(c)
+    case .clientReceive: received(c, .client, completion)
+    case .backendReceive: received(c, .backend, completion)
+    case .clientSend: sent(c, .client, completion.result)
+    case .backendSend: sent(c, .backend, completion.result)
+    case .clientShutdown: shutDown(c, .client)
+    case .backendShutdown: shutDown(c, .backend)
+    case .clientCancel: c.pointee.client.inFlight -= 1
+    case .backendCancel: c.pointee.backend.inFlight -= 1
+    case .backendConnect: connected(c, completion.result)
+    case .clientClose: socketClosed(c, .client)
+    case .backendClose: socketClosed(c, .backend)
+    }
+    continueClosing(completion.token.slot)
+  }
+
+  /// A completion for a connection that is gone. Can't be, since slots outlive what is in flight; counted if
+  /// it is, and what it carries goes back.
+  private mutating func dropStale(_ completion: Completion) {
+    if !completion.buffer.isNone { engine.buffers.give(completion.buffer) }
+    if completion.token.slot != .nobody { counters.add(.completionsStale) }
+  }
+
+  private mutating func report() {
+    counters.add(.turns)
+    shared.counters.set(.buffersTaken, UInt64(engine.buffers.takenCount))
+    shared.counters.set(.buffersTotal, UInt64(engine.buffers.count))
+    shared.counters.set(.buffersExhausted, engine.buffers.exhaustedCount)
+    shared.counters.set(.handshakesQueued, UInt64(handshakes.count))
+  }
+
+  func token(_ operation: Operation, _ c: ConnectionPointer) -> CompletionToken {
+    CompletionToken(operation: operation.rawValue, slot: c.pointee.id)
+  }
+}
+
+extension SlotID {
+  /// The slot in tokens of operations that belong to no connection.
+  static let nobody = SlotID(index: .max, generation: 0)
+}

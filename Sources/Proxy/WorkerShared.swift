@@ -1,0 +1,39 @@
+internal import Synchronization
+public import Telemetry
+
+/// What a worker shares with the control plane: its counters, its records, its mailbox.
+public final class WorkerShared: Sendable {
+  /// The worker's number, from 0.
+  public let index: Int
+  public let counters = CounterBlock<WorkerCounter>()
+  /// Ended connections, for the log.
+  public let records = EventLog<ConnectionRecord>(capacity: 8192)
+  public let process: ProcessShared
+  let mailbox = Mailbox()
+
+  public init(index: Int, process: ProcessShared) {
+    self.index = index
+    self.process = process
+  }
+}
+
+/// What the workers of a process share with each other.
+public final class ProcessShared: Sendable {
+  public let live = LiveConnections()
+  public init() {}
+}
+
+/// The live connections of the process, counted against its limit.
+public final class LiveConnections: Sendable {
+  public enum Room { case some, full }
+  private let count = Atomic<Int>(0)
+
+  public init() {}
+
+  public var now: Int { count.load(ordering: .relaxed) }
+
+  /// Counts one more. `full` when no further one may follow.
+  func enter(limit: Int) -> Room { count.add(1, ordering: .relaxed).newValue >= limit ? .full : .some }
+  func leave() { count.subtract(1, ordering: .relaxed) }
+  func hasRoom(limit: Int) -> Bool { now < limit }
+}

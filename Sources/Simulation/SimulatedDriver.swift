@@ -1,0 +1,12 @@
+/// Whoever runs over a `SimulatedEngine`: the worker, or a smaller thing in a test.
+public protocol SimulatedDriver: ~Copyable {
+  /// One turn of the loop: waits, and handles all that has come. False when it was the last.
+  mutating func turn() -> Bool
+
+  /// The engine's buffers that somebody holds, and how often there was none.
+  var buffersTaken: Int { get }
+  var buffersExhausted: UInt64 { get }
+
+  /// What must be zero at rest and isn't, one description each; empty when all is well.
+  func leftovers() -> [String]
+}

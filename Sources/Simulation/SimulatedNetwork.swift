@@ -1,0 +1,86 @@
+internal import Basics
+internal import Glibc
+internal import Proxy
+
+/// How connections come about: clients that arrive, backends that answer a connect.
+extension SimulatedWorld {
+  func arrive(_ client: SimulatedClient) {
+    guard client.listener < listeners.count, !listeners[client.listener].isStopped else {
+      return client.isRefused()
+    }
+    let socket = makeSocket(.client(client))
+    socket.isConnected = true
+    client.connected(socket)
+    record("arrive", client.id, socket.id)
+    listeners[client.listener].backlog.append(socket)
+    pokeListener(client.listener)
+    client.wake(in: self)
+  }
+
+  func pokeListener(_ index: Int) {
+    let listener = listeners[index]
+    guard listener.isArmed, !listener.isScheduled, !listener.backlog.isEmpty else { return }
+    listeners[index].isScheduled = true
+    schedule(.accept(listener: index))
+  }
+
+  func acceptOne(_ index: Int) {
+    listeners[index].isScheduled = false
+    guard listeners[index].isArmed, !listeners[index].backlog.isEmpty else { return }
+    let socket = listeners[index].backlog.removeFirst()
+    let token = acceptToken(index)
+    let fails = chance(faults.acceptsFail)
+    if fails || !open(socket) {
+      // The kernel had accepted it, and drops it.
+      if case .client(let client) = socket.peer { client.isExcused = true }
+      abandon(socket, reset: false)
+      listeners[index].isArmed = false
+      return complete(token, fails && chance(0.5) ? -ECONNABORTED : -ENFILE, on: nil)
+    }
+    let more = !chance(faults.acceptsEnd)
+    listeners[index].isArmed = more
+    complete(token, 0, on: nil, accepted: socket.handle, more: more)
+    pokeListener(index)
+  }
+
+  func acceptToken(_ index: Int) -> CompletionToken {
+    CompletionToken(operation: Operation.accept.rawValue, slot: SlotID(index: UInt32(index), generation: 0))
+  }
+
+  func tellAddress(_ socket: SimulatedSocket, _ token: CompletionToken) {
+    guard case .client(let client) = socket.peer, !socket.wasReset else {
+      return complete(token, -ENOTCONN, on: socket)
+    }
+    complete(token, 0, on: socket, address: client.address)
+  }
+
+  // MARK: Connecting to backends
+
+  /// Decides what becomes of a connect, and when.
+  func startConnect(_ socket: SimulatedSocket, to address: Endpoint, _ token: CompletionToken) {
+    socket.connecting = token
+    let port = backendEndpoints.firstIndex(of: address)
+    if port == nil || chance(faults.connectsRefused) {
+      connectFaults += 1
+      return schedule(.connect(socket, token, result: -ECONNREFUSED), in: 10...500)
+    }
+    if chance(faults.connectsTimeOut) {
+      connectFaults += 1
+      return schedule(.connect(socket, token, result: -ETIMEDOUT), in: 120_000_000...130_000_000)
+    }
+    schedule(.connect(socket, token, result: 0), in: 10...2000)
+  }
+
+  func endConnect(_ socket: SimulatedSocket, _ token: CompletionToken, _ result: Int32) {
+    guard socket.connecting == token else { return }
+    socket.connecting = nil
+    if result == 0 {
+      socket.isConnected = true
+      let backend = SimulatedBackend(id: backends.count, socket: socket, world: self)
+      socket.peer = .backend(backend)
+      backends.append(backend)
+      backend.wake(in: self)
+    }
+    complete(token, result, on: socket)
+  }
+}

@@ -1,0 +1,45 @@
+internal import Basics
+
+/// How time passes: only while the worker waits.
+extension SimulatedWorld {
+  /// Lets things happen until completions have come or the deadline has.
+  func wait(until deadline: MonotonicTime?, _ pool: inout BufferPool) {
+    // What the worker did since the last wait took a moment.
+    now.nanoseconds += UInt64(pick(1...20)) * 1000
+    if chance(faults.timeJumps) { now.nanoseconds += UInt64.random(in: 0...1_000_000_000, using: &random) }
+    runDue(&pool)
+    if chance(faults.spuriousWakeups) { return }
+    while !hasReady {
+      let limit = deadline ?? .distantFuture
+      guard let next = events.nextTime, next <= limit else {
+        if limit == .distantFuture { isStuck = true } else { now = max(now, limit) }
+        return
+      }
+      now = max(now, next)
+      runDue(&pool)
+    }
+  }
+
+  private func runDue(_ pool: inout BufferPool) {
+    while let time = events.nextTime, time <= now, let event = events.pop() {
+      run(event, &pool)
+      if chance(faults.partialBatches) { return }
+    }
+  }
+
+  private func run(_ event: WorldEvent, _ pool: inout BufferPool) {
+    switch event {
+    case .arrive(let client): arrive(client)
+    case .client(let client): client.step(in: self)
+    case .backend(let backend): backend.step(in: self)
+    case .accept(let listener): acceptOne(listener)
+    case .address(let socket, let token): tellAddress(socket, token)
+    case .receive(let socket, let sequence): receiveSome(socket, sequence, &pool)
+    case .send(let socket, let sequence): sendSome(socket, sequence, pool)
+    case .shutdown(let socket, let token): finishProxySide(socket, token)
+    case .connect(let socket, let token, let result): endConnect(socket, token, result)
+    case .cancel(let socket, let target, let token): cancel(socket, target, token, pool)
+    case .close(let socket, let reset, let token): startClose(socket, reset, token)
+    }
+  }
+}

@@ -1,0 +1,120 @@
+public import Basics
+internal import Proxy
+
+/// A world from a seed, run until it is at rest, and judged.
+public struct Simulation {
+  /// Bounds a run that doesn't come to rest.
+  static let turnsMax = 200_000
+  static let storyLength = 120
+
+  public let seed: UInt64
+  let world: SimulatedWorld
+  private var report: SimulationReport
+
+  /// - Parameter clients: how many arrive, within a quarter of a second.
+  public init(seed: UInt64, clients: Int = 12, faults: Faults = .all) {
+    self.init(seed: seed, clients: clients, faults: faults, misbehaviour: nil)
+  }
+
+  /// - Parameter misbehaviour: what every client does, and where; nil leaves it to the seed.
+  public init(
+    seed: UInt64, clients: Int, faults: Faults, misbehaviour: (ClientPlan.Misbehaviour, ClientPlan.Phase)?
+  ) {
+    self.seed = seed
+    report = SimulationReport(seed: seed)
+    world = SimulatedWorld(seed: seed, faults: faults)
+    world.backendEndpoints = Self.backendEndpoints
+    for id in 0..<clients {
+      var random = SeededGenerator(seed: world.random.next())
+      let plan =
+        misbehaviour.map { ClientPlan($0.0, in: $0.1, faults: faults, random: &random) }
+        ?? ClientPlan(faults: faults, random: &random)
+      let client = SimulatedClient(id: id, plan: plan, random: random)
+      world.clients.append(client)
+      world.schedule(.arrive(client), in: 0...250_000)
+    }
+  }
+
+  /// Where the simulated backends listen.
+  public static let backendEndpoints: [Endpoint] = (1...3).map {
+    .ip(IPAddress(ipv4: 0x0a01_0000 + $0), port: 9001)
+  }
+
+  /// The world as its driver sees it. To be taken once.
+  public func makeEngine() -> SimulatedEngine { SimulatedEngine(world: world) }
+
+  /// Runs the driver until the world is at rest, and says what came of it.
+  public consuming func run(_ driver: inout some SimulatedDriver & ~Copyable) -> SimulationReport {
+    let start = world.now
+    while report.turns < Self.turnsMax, world.violations.isEmpty, !isAtRest, !world.isStuck {
+      report.turns += 1
+      if !driver.turn() { break }
+    }
+    if world.violations.isEmpty { judge(driver) }
+    finish(since: start)
+    return report
+  }
+
+  private var isAtRest: Bool {
+    world.events.isEmpty && !world.hasReady && world.socketsOpen == 0 && world.clients.allSatisfy(\.isDone)
+  }
+
+  // MARK: Judging
+
+  private mutating func judge(_ driver: borrowing some SimulatedDriver & ~Copyable) {
+    if report.turns >= Self.turnsMax { report.violations.append("no rest after \(report.turns) turns") }
+    let mayRefuse = world.connectFaults > 0 || world.exhaustions > 0 || driver.buffersExhausted > 0
+    let mayCut = world.exhaustions > 0 || driver.buffersExhausted > 0
+    for client in world.clients {
+      if let wrong = fault(of: client, mayRefuse: mayRefuse, mayCut: mayCut) {
+        report.violations.append(wrong)
+      }
+    }
+    report.violations += driver.leftovers() + worldLeftovers()
+    if driver.buffersTaken != 0 {
+      report.violations.append("\(driver.buffersTaken) buffers weren't given back")
+    }
+  }
+
+  /// What is wrong with how it ended for a client; nil when it is explained.
+  private func fault(of client: SimulatedClient, mayRefuse: Bool, mayCut: Bool) -> String? {
+    let isInnocent = client.plan.misbehaviour == nil && client.plan.kind != .garbage && !client.isExcused
+    switch client.outcome {
+    case .underWay: return "not at its end: \(client.description)"
+    case .cut where isInnocent && !mayCut: return "cut without a cause: \(client.description)"
+    case .refused where isInnocent && !mayRefuse: return "refused without a cause: \(client.description)"
+    case .cut, .refused, .completed, .misbehaved: return nil
+    }
+  }
+
+  private func worldLeftovers() -> [String] {
+    var left: [String] = []
+    if world.socketsOpen != 0 { left.append("\(world.socketsOpen) sockets weren't closed") }
+    if !world.tokens.isEmpty { left.append("\(world.tokens.count) operations are in flight") }
+    if !world.held.isEmpty { left.append("sends hold buffers") }
+    return left
+  }
+
+  private mutating func finish(since start: MonotonicTime) {
+    report.violations += world.violations
+    report.traceHash = world.trace.hash
+    report.events = world.trace.count
+    report.simulated = world.now.since(start)
+    for client in world.clients {
+      switch client.outcome {
+      case .completed: report.completed += 1
+      case .refused: report.refused += 1
+      case .cut: report.cut += 1
+      case .misbehaved: report.misbehaved += 1
+      case .underWay: break
+      }
+    }
+    if !report.isPassed { report.story = story() }
+  }
+
+  private func story() -> [String] {
+    world.trace.last(Self.storyLength).map(\.description)
+      + world.clients.filter { !$0.isDone }.map(\.description)
+      + world.backends.filter { !$0.isDone }.map(\.description)
+  }
+}

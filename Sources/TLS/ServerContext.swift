@@ -1,0 +1,66 @@
+internal import Basics
+internal import COpenSSL
+
+/// The cipher suites of TLS 1.2 in Mozilla's "intermediate" configuration, without those of finite-field
+/// Diffie-Hellman: forward secret, authenticated encryption only. TLS 1.3's three are all good.
+private let cipherList = """
+  ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:\
+  ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305
+  """
+private let cipherSuites = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+private let groups = "X25519:P-256:P-384"
+
+/// An SSL_CTX that serves these certificates (one of each kind of key) under the configuration's rules.
+func makeServerContext(
+  _ configuration: TLSConfiguration, _ certificates: [LoadedCertificate], _ library: TLSLibrary
+) throws(TLSError) -> OpaquePointer {
+  guard let context = SSL_CTX_new_ex(library.context, nil, TLS_server_method()) else {
+    throw .library("make an SSL context")
+  }
+  do throws(TLSError) {
+    try setRules(configuration, context)
+    for certificate in certificates { try use(certificate, configuration, context) }
+  } catch {
+    SSL_CTX_free(context)
+    throw error
+  }
+  return context
+}
+
+private func setRules(_ configuration: TLSConfiguration, _ context: OpaquePointer) throws(TLSError) {
+  let minimum = configuration.minimumVersion == .tls13 ? TLS1_3_VERSION : TLS1_2_VERSION
+  guard shim_SSL_CTX_set_min_proto_version(context, minimum) == 1,
+    shim_SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) == 1,
+    SSL_CTX_set_cipher_list(context, cipherList) == 1,
+    SSL_CTX_set_ciphersuites(context, cipherSuites) == 1,
+    shim_SSL_CTX_set1_groups_list(context, groups) == 1,
+    SSL_CTX_set_session_id_context(context, Array("tidegate".utf8), 8) == 1
+  else { throw .library("set its rules") }
+  _ = SSL_CTX_set_options(context, shim_SSL_OP_NO_COMPRESSION() | shim_SSL_OP_NO_RENEGOTIATION())
+  // Idle connections hold no buffers; what a write took stays taken; a retried write may come from elsewhere.
+  _ = shim_SSL_CTX_set_mode(
+    context,
+    Int(SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER))
+  // Tickets carry the session, so there is nothing to store.
+  _ = shim_SSL_CTX_set_session_cache_mode(context, Int(SSL_SESS_CACHE_OFF))
+  _ = SSL_CTX_set_num_tickets(context, 1)
+  let week = 7 * 86400
+  _ = SSL_CTX_set_timeout(context, min(week, max(1, Int(configuration.ticketLifetime.components.seconds))))
+}
+
+private func use(
+  _ certificate: LoadedCertificate, _ configuration: TLSConfiguration, _ context: OpaquePointer
+) throws(TLSError) {
+  let name = configuration.certificates[certificate.index].certificate.name
+  func unusable() -> TLSError {
+    var error = TLSError(.unusable, "\(name): the certificate can't be served (\(TLSError.takeReason()))")
+    error.certificateIndex = certificate.index
+    return error
+  }
+  guard SSL_CTX_use_certificate(context, certificate.leaf) == 1,
+    SSL_CTX_use_PrivateKey(context, certificate.key) == 1
+  else { throw unusable() }
+  for link in certificate.chain {
+    guard shim_SSL_CTX_add1_chain_cert(context, link) == 1 else { throw unusable() }
+  }
+}

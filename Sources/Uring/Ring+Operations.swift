@@ -1,0 +1,112 @@
+public import CUring
+
+/// The operations. Each is prepared here and handed to the kernel by the next enter; `slot` is a direct
+/// descriptor, and `userData` comes back with the completion.
+extension Ring {
+  @inlinable mutating func claim() -> Int {
+    reserve(1)
+    return Int(curing_claim(raw))
+  }
+
+  @inlinable func entry(_ index: Int) -> UnsafeMutablePointer<io_uring_sqe> { raw.pointee.sq.sqes + index }
+
+  /// Accepts into a direct descriptor of the kernel's choice; its slot is the result.
+  /// The peer's address isn't taken: a multishot would overwrite it with each client.
+  @inlinable public mutating func accept(from descriptor: Int32, multishot: Bool, userData: UInt64) {
+    curing_accept(entry(claim()), descriptor, multishot, userData)
+  }
+
+  /// Receives into a buffer of the group's ring: what is there, which doesn't break a chain however little it
+  /// is. So nothing is ever linked behind a receive.
+  @inlinable public mutating func receive(_ slot: UInt32, group: UInt16, multishot: Bool, userData: UInt64) {
+    curing_receive(entry(claim()), slot, group, multishot, userData)
+  }
+
+  /// Sends all of it or an error, without SIGPIPE. Two sends at once on a socket would interleave when they
+  /// block: one at a time. The bytes stay as they are until the completion.
+  @inlinable public mutating func send(_ slot: UInt32, _ bytes: UnsafeRawBufferPointer, userData: UInt64) {
+    curing_send(entry(claim()), slot, bytes.baseAddress, UInt32(truncatingIfNeeded: bytes.count), userData)
+  }
+
+  /// Pieces that `sendGathered` takes at most.
+  public static var gatherLimit: Int { CURING_GATHER }
+
+  /// Sends several pieces at once, like `send`. `next` gives them, and nil at the end.
+  /// - Returns: how many pieces were taken.
+  @inlinable public mutating func sendGathered(
+    _ slot: UInt32, userData: UInt64, next: () -> UnsafeRawBufferPointer?
+  ) -> Int {
+    let index = claim()
+    var count: UInt32 = 0
+    while count < CURING_GATHER, let piece = next() {
+      curing_set_vector(operands + index, count, piece.baseAddress, piece.count)
+      count += 1
+    }
+    curing_send_gathered(entry(index), slot, operands + index, count, userData)
+    return Int(count)
+  }
+
+  /// Opens a socket in an empty slot and connects it. There is one completion: the first failure, or success.
+  ///
+  /// The links before the last post only when they fail, and then the kernel posts none for the links behind.
+  /// - Parameter enabled: an Int32 of 1 that outlives the ring, for TCP_NODELAY.
+  public mutating func connect(
+    _ slot: UInt32, to address: SocketAddress, enabled: UnsafePointer<Int32>, userData: UInt64
+  ) {
+    reserve(3)
+    let quiet = curing_link | curing_skip_success
+    curing_socket(entry(claim()), slot, Int32(address.family), quiet, userData)
+    if address.isIP {
+      curing_set_option(
+        entry(claim()), slot, tcpLevel, TCP_NODELAY, enabled, 4, quiet, userData)
+    }
+    let index = claim()
+    operands[index].address = address.storage
+    curing_connect(entry(index), slot, operands + index, address.length, userData)
+  }
+
+  /// Always done by a kernel thread of its own: see `install` for a cheaper way.
+  @inlinable public mutating func shutdown(_ slot: UInt32, userData: UInt64) {
+    curing_shutdown(entry(claim()), slot, userData)
+  }
+
+  /// Frees the slot. An operation in flight keeps the socket alive, and an armed receive goes on receiving:
+  /// cancel it first, or shut the socket down.
+  @inlinable public mutating func close(_ slot: UInt32, userData: UInt64) {
+    curing_close(entry(claim()), slot, userData)
+  }
+
+  /// Closes with an RST.
+  /// - Parameters:
+  ///   - abort: a `linger` of (1, 0) that outlives the ring.
+  ///   - ignored: the user data of a completion that comes only if there is no socket in the slot.
+  public mutating func closeWithReset(
+    _ slot: UInt32, abort: UnsafePointer<linger>, userData: UInt64, ignored: UInt64
+  ) {
+    reserve(2)
+    // A hard link: the slot is closed whatever comes of the option.
+    curing_set_option(
+      entry(claim()), slot, SOL_SOCKET, SO_LINGER, abort, UInt32(MemoryLayout<linger>.size),
+      curing_hard_link | curing_skip_success, ignored)
+    curing_close(entry(claim()), slot, userData)
+  }
+
+  /// Cancels all operations with the user data `target`; the result is their number.
+  @inlinable public mutating func cancel(_ target: UInt64, userData: UInt64) {
+    curing_cancel(entry(claim()), target, 0, userData)
+  }
+
+  /// Makes an ordinary descriptor for the socket, besides the direct one; the result is its number.
+  @inlinable public mutating func install(_ slot: UInt32, userData: UInt64) {
+    curing_install(entry(claim()), slot, userData)
+  }
+
+  /// Reads from an ordinary descriptor, which must be a blocking one to be waited for.
+  public mutating func read(_ descriptor: Int32, into bytes: UnsafeMutableRawBufferPointer, userData: UInt64)
+  {
+    curing_read(entry(claim()), descriptor, bytes.baseAddress, UInt32(bytes.count), userData)
+  }
+}
+
+/// IPPROTO_TCP: the level of TCP_NODELAY.
+private let tcpLevel: Int32 = 6
