@@ -38,7 +38,7 @@ import Testing
     record.bytesFromClient = .max
     record.messagesToClient = 3
     record.closeCodeFromBackend = 1000
-    record.tlsVersion = .v1_3
+    record.tlsVersion = .tls13
     record.tlsResumed = true
     record.status = 101
     let line = try decode(record, offset: 1_795_573_396_498_000_000)
