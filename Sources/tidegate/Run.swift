@@ -1,5 +1,6 @@
 import ArgumentParser
 import Control
+import Glibc
 import Proxy
 import Settings
 
@@ -43,6 +44,8 @@ struct Run: ParsableCommand {
     defer { demonstration.close() }
     try serve(demonstration.settings, file: nil) {
       print(demonstration.invitation(program: CommandLine.arguments[0]))
+      // To a pipe or a file it would come only at the end.
+      fflush(nil)
     }
   }
 

@@ -49,7 +49,7 @@ private final class Bench {
   }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct StatsSocketTests {
+@Suite(.serialized, .timeLimit(.minutes(1))) struct StatsSocketTests {
   @Test func answersOneLineAndCloses() throws {
     let bench = try Bench()
     let socket = try bench.open()

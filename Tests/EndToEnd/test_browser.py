@@ -46,5 +46,5 @@ def test_chromium_loads_a_page_and_echoes_over_its_websocket(tidegate, certifica
     assert facts["extensions"].startswith("permessage-deflate")
     assert echo.session().close_code == 4007
     browser.call("Target.getTargets")
-    sockets = [record for record in proxy.records() if record.flat.get("pool") == "echo"]
+    sockets = [record for record in proxy.records() if record.pool == "echo"]
     assert [record.close_code_from_client for record in sockets] == [4007]

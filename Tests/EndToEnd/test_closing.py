@@ -3,7 +3,7 @@
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from harness.frames import CLOSE, close_payload, client_frame, frame, open_pair, read_frame
+from harness.frames import CLOSE, client_frame, close_payload, frame, open_pair, read_frame
 from harness.matrix import TRANSPORTS, start_matrix
 from harness.raw import Backend, TLSStream, dial, meanwhile, outcome, read_exactly, read_some, reset
 from harness.servers import EchoServer
@@ -86,7 +86,7 @@ def test_an_orderly_close_by_the_client_is_logged_with_both_codes(raw, version):
     client.close()
     record = proxy.record()
     assert (record.close_code_from_client, record.close_code_from_backend) == (4001, 4001)
-    assert record.why == "finished"
+    assert record.cause == "finished"
 
 
 def test_a_close_frame_without_a_code_passes(raw):
@@ -98,7 +98,7 @@ def test_a_close_frame_without_a_code_passes(raw):
     served.close()
     assert read_frame(client) == (CLOSE, True, b"")
     client.close()
-    assert proxy.record().flat.get("close_code_from_client") is None
+    assert proxy.record().close_code_from_client is None
 
 
 @pytest.mark.parametrize("version", VERSIONS)

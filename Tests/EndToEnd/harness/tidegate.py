@@ -139,7 +139,7 @@ class Tidegate:
         """`show stat` as dictionaries, keyed by (pxname, svname)."""
         lines = [line for line in self.ask("show stat").split("\n") if line]
         names = lines[0].removeprefix("# ").split(",")
-        rows = [dict(zip(names, line.split(","))) for line in lines[1:]]
+        rows = [dict(zip(names, line.split(","), strict=False)) for line in lines[1:]]
         return {(row["pxname"], row["svname"]): row for row in rows}
 
     def records(self, count=None, seconds=5):
@@ -204,6 +204,12 @@ def address(settings):
     bind = settings["bind"] if isinstance(settings["bind"], str) else settings["bind"][0]
     host, _, port = bind.rpartition(":")
     return host.strip("[]"), int(port)
+
+
+def uri(scheme, settings, path="/"):
+    """`ws://host:port/` of a listener's settings."""
+    host, port = address(settings)
+    return f"{scheme}://[{host}]:{port}{path}" if ":" in host else f"{scheme}://{host}:{port}{path}"
 
 
 def pool(name, *backends, **more):
