@@ -1,5 +1,4 @@
 internal import Basics
-internal import CUring
 internal import Glibc
 internal import Uring
 

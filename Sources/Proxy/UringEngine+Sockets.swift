@@ -1,5 +1,4 @@
 public import Basics
-internal import CUring
 internal import Uring
 
 extension SocketHandle {

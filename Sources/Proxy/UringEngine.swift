@@ -1,5 +1,4 @@
 public import Basics
-internal import CUring
 internal import Glibc
 internal import Uring
 
@@ -67,7 +66,7 @@ public struct UringEngine: ~Copyable, IOEngine {
 
     init() {
       enabled.initialize(to: 1)
-      abort.initialize(to: linger(l_onoff: 1, l_linger: 0))
+      abort.initialize(to: .abortive)
       counts.initialize(repeating: 0, count: 2)
     }
 

@@ -110,3 +110,8 @@ extension Ring {
 
 /// IPPROTO_TCP: the level of TCP_NODELAY.
 private let tcpLevel: Int32 = 6
+
+extension linger {
+  /// SO_LINGER's value that makes of a close a reset.
+  public static var abortive: linger { linger(l_onoff: 1, l_linger: 0) }
+}
