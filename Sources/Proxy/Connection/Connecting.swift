@@ -139,7 +139,9 @@ extension Worker where Engine: ~Copyable {
     scratch.removeAll(keepingCapacity: true)
     response.write(to: &scratch, head: head.span)
     let text = scratch
-    guard text.withUnsafeBytes({ sealForClient(c, $0) }) else { return close(c, by: .proxy, .exhausted, .now) }
+    guard text.withUnsafeBytes({ sealForClient(c, $0) }) else {
+      return close(c, by: .proxy, .exhausted, .now)
+    }
     if response.isInterim {
       keepAnswerRest(c, after: length)
     } else {

@@ -52,8 +52,7 @@ extension Worker where Engine: ~Copyable {
   }
 
   private mutating func observeClient(_ c: ConnectionPointer, _ buffer: BufferID) {
-    var facts = FrameFacts()
-    c.pointee.fromClient.observe(bytes(buffer).span, into: &facts)
+    let facts = c.pointee.fromClient.observe(bytes(buffer).span)
     if facts.closeCode != 0 { c.pointee.closeCodeFromClient = facts.closeCode }
     guard facts.messages > 0 else { return }
     c.pointee.messagesFromClient += UInt64(facts.messages)
@@ -139,8 +138,7 @@ extension Worker where Engine: ~Copyable {
       if progress.state == .done { c.pointee.isResponseComplete = true }
       return progress.state != .malformed
     case .webSocket:
-      var facts = FrameFacts()
-      c.pointee.fromBackend.observe(bytes(buffer).span, into: &facts)
+      let facts = c.pointee.fromBackend.observe(bytes(buffer).span)
       if facts.closeCode != 0 { c.pointee.closeCodeFromBackend = facts.closeCode }
       guard facts.messages > 0 else { break }
       c.pointee.messagesToClient += UInt64(facts.messages)
@@ -221,7 +219,8 @@ extension Worker where Engine: ~Copyable {
   mutating func endIfFinished(_ c: ConnectionPointer) {
     guard c.pointee.phase == .relaying, hasParted(c, .client), hasParted(c, .backend) else { return }
     close(
-      c, by: (c.pointee.firstFinisher ?? .client).endedBy, c.pointee.isTruncated ? .truncated : .finished, .now)
+      c, by: (c.pointee.firstFinisher ?? .client).endedBy, c.pointee.isTruncated ? .truncated : .finished,
+      .now)
   }
 
   /// True exactly when a side has said goodbye and has been told it.
