@@ -9,6 +9,7 @@ from harness.browser import Browser
 from harness.matrix import tls_settings
 from harness.servers import HELPERS, EchoServer, nginx
 from harness.tidegate import address, listener, pool
+from harness.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,5 @@ def test_chromium_loads_a_page_and_echoes_over_its_websocket(tidegate, certifica
     }
     assert facts["extensions"].startswith("permessage-deflate")
     assert echo.session().close_code == 4007
-    browser.call("Target.getTargets")
-    sockets = [record for record in proxy.records() if record.pool == "echo"]
-    assert [record.close_code_from_client for record in sockets] == [4007]
+    [socket] = eventually(lambda: [record for record in proxy.records() if record.pool == "echo"])
+    assert socket.close_code_from_client == 4007

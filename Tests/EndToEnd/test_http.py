@@ -217,7 +217,7 @@ def test_no_living_backend_is_a_503_that_says_when_to_come_back(tidegate):
         assert head.get("Connection").lower() == "close"
         assert head.get("Cache-Control") == "no-store"
         record = proxy.record()
-        assert (record.status, record.ended) == (503, ("proxy", "connecting", "unreachable"))
+        assert (record.status, record.ended) == (503, ("backend", "connecting", "unreachable"))
 
 
 def test_a_second_request_on_a_connection_never_reaches_the_backend(raw):
@@ -337,6 +337,17 @@ def test_an_empty_line_ahead_of_the_request_is_ignored(raw):
     with dial(where) as client:
         client.sendall(b"\r\n" + upgrade_head())
         assert read_head(backend.accept()).startswith(b"GET / HTTP/1.1\r\n")
+
+
+def test_an_upgrade_in_http_1_0_is_none(raw):
+    """RFC 9110 section 7.8: a server must ignore Upgrade in an HTTP/1.0 request."""
+    _, where, backend = raw()
+    with dial(where) as client:
+        client.sendall(upgrade_head().replace(b"HTTP/1.1", b"HTTP/1.0"))
+        head, _ = parse_head(read_head(backend.accept()))
+        assert head.get("Upgrade") is None
+        backend.hang_up()
+        outcome(client)
 
 
 def test_a_head_in_single_bytes_is_understood(raw):

@@ -50,7 +50,8 @@ def test_sigterm_lets_live_connections_finish_and_takes_no_new_ones(tidegate, ec
     assert proxy.running
     client.close()
     assert proxy.wait(5) == 0
-    assert proxy.record().cause == "finished"
+    # Beside it there may be one that found the listener still open.
+    assert [record.cause for record in proxy.records() if record.pool] == ["finished"]
 
 
 def test_sigterm_ends_what_is_left_at_the_windows_end(tidegate, echo):
@@ -186,7 +187,7 @@ def test_sighup_loads_other_certificates(tidegate, certificates, folder, echo):
     "break_it, hint",
     [
         (lambda text: text.replace("pools:", "poools:"), "pools"),
-        (lambda text: text + "deadlines: {idle: soon}\n", "idle"),
+        (lambda text: text + "deadlines: {idle: soon}\n", "duration"),
         (lambda text: text + "\t- [\n", ""),
     ],
     ids=["an unknown key", "an impossible value", "no YAML"],

@@ -96,7 +96,6 @@ MALFORMED = {
     "an upgrade without a Host": (upgrade_head(Host=None), {400}),
     "an upgrade with a length": (upgrade_head(extra=["Content-Length: 5"]) + b"hello", {400}),
     "an upgrade with a chunked body": (upgrade_head(extra=["Transfer-Encoding: chunked"]) + b"0\r\n\r\n", {400, 501}),
-    "an upgrade in HTTP/1.0": (upgrade_head().replace(b"HTTP/1.1", b"HTTP/1.0"), {400, 426, 505}),
 }
 
 
@@ -128,7 +127,7 @@ def test_refused(gate, name):
     assert end in ("end", "reset"), f"left open, with {answer!r}"
     head, _ = parse_head(answer)
     assert head.status in statuses, head.first
-    assert (head.get("Connection") or "").lower() == "close"
+    assert "close" in (head.get("Connection") or "").lower().split(", ")
     backend.expect_nobody()
     record = eventually(lambda: proxy.records()[before:], what="the line in the log")[-1]
     assert (record.who, record.phase) in (("client", "upgrading"), ("proxy", "upgrading")), record

@@ -10,7 +10,6 @@ from harness.raw import Backend, TLSStream, dial, outcome, read_exactly, read_he
 from harness.s_client import SClient
 from harness.servers import EchoServer, uvicorn
 from harness.tidegate import Tidegate, address, listener, pool
-from harness.waiting import eventually
 
 VERSIONS = pytest.mark.parametrize("version", ["1.2", "1.3"])
 LAYERS = pytest.mark.parametrize("layer", ["tidegate", "openssl"])
@@ -76,8 +75,7 @@ def test_a_saved_session_is_resumed(site, folder, version, layer):
             client.expect(r'"path": "/tls"')
             said = client.end()
         assert expected in said, said
-    records = eventually(lambda: [r for r in site[0].records()[-2:] if len(site[0].records()) >= 2])
-    assert [record.resumed for record in records] == [False, True]
+    assert [record.resumed for record in site[0].settled_records()[-2:]] == [False, True]
 
 
 def test_s_client_reconnect_resumes_five_times_with_1_2(site):

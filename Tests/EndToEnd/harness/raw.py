@@ -55,10 +55,15 @@ class Backend:
         taken.settimeout(2)
         raise AssertionError(f"the backend got a connection, with {read_some(taken)!r}")
 
-    def close(self):
-        self.socket.close()
+    def hang_up(self):
+        """Closes what it has accepted, and goes on listening."""
         for taken in self.taken:
             taken.close()
+        self.taken.clear()
+
+    def close(self):
+        self.socket.close()
+        self.hang_up()
         if self.endpoint.startswith("unix:") and os.path.exists(str(self.place)):
             os.unlink(str(self.place))
 

@@ -67,7 +67,8 @@ class Tidegate:
             resource.setrlimit(resource.RLIMIT_NOFILE, (self.nofile, self.nofile))
 
     def _ready(self):
-        assert self.process.poll() is None, f"ended at once with {self.process.returncode}: {self.stderr()}"
+        if self.process.poll() is not None:
+            raise RuntimeError(f"ended at once with {self.process.returncode}: {self.stderr()}")
         return self.info()
 
     @property
@@ -166,6 +167,11 @@ class Tidegate:
     def record(self, seconds=5):
         """The line of the only connection that there was."""
         return self.records(1, seconds)[0]
+
+    def settled_records(self):
+        """All lines, once no connection is left and the log has caught up."""
+        self.expect_idle()
+        return self.records(int(self.info()["CumConns"]))
 
     def resident_bytes(self):
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
