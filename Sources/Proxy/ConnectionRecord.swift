@@ -2,7 +2,7 @@ public import Basics
 
 /// What is told of a connection once it has ended: the source of its log line.
 public struct ConnectionRecord: Sendable {
-  public enum TLSVersion: UInt8, Sendable { case none, v1_2, v1_3 }
+  public enum TLSVersion: UInt8, Sendable { case none, tls12, tls13 }
 
   /// CLOCK_MONOTONIC; the reader adds the difference to the wall clock.
   public var acceptedAt: MonotonicTime

@@ -53,7 +53,7 @@ struct Document {
     case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
       .composer(let context, let problem, let mark, _):
       let location = SourceLocation(line: mark.line, column: mark.column)
-      if let tab = source.indentingTab(nearby: location) {
+      if let tab = source.indentingTab(line: mark.line) {
         let message = "a tab can't indent in YAML; use spaces"
         return SettingsProblem(file: file, location: tab, message: message)
       }

@@ -45,7 +45,8 @@ extension Settings.TLS {
   static var keys: [Key<Self>] {
     [
       Key(
-        "certificates", \.certificates, .nonemptyList(of: Certificate.type).comparedAsWhole(), required: true),
+        "certificates", \.certificates, .nonemptyList(of: Certificate.type).comparedAsWhole(),
+        required: true),
       Key("minimum_version", \.minimumVersion, .word),
       Key("record_layer", \.recordLayer, .word),
       Key("tickets", \.tickets, .mapping("tickets", Tickets.keys, make: { _ in Tickets() })),

@@ -2,7 +2,8 @@ public import Basics
 
 /// A whole configuration, validated: every value in it is possible, every name that it refers to exists.
 ///
-/// The file's manner is in the README; `conf/` has annotated examples. Immutable once made, so workers share it.
+/// The file's manner is in the README; `conf/` has annotated examples. Immutable once made, so workers
+/// share it.
 public struct Settings: Sendable, Equatable {
   /// Threads of the data plane; nil is one a core.
   public var workers: Int? = nil
@@ -90,7 +91,8 @@ extension Settings {
   }
 
   public struct TLS: Sendable, Equatable {
-    public enum Version: String, Sendable, CaseIterable { case v1_2 = "1.2", v1_3 = "1.3" }
+    // swift-format-ignore: AlwaysUseLowerCamelCase
+    public enum Version: String, Sendable, CaseIterable { case tls12 = "1.2", tls13 = "1.3" }
     /// Which code seals and opens the records of a TLS 1.3 connection once its handshake is over.
     public enum RecordLayer: String, Sendable, CaseIterable { case tidegate, openssl }
 
@@ -108,7 +110,7 @@ extension Settings {
 
     /// At least one. The first is the default, for clients that name no server or an unknown one.
     public var certificates: [Certificate]
-    public var minimumVersion = Version.v1_2
+    public var minimumVersion = Version.tls12
     public var recordLayer = RecordLayer.tidegate
     public var ticketLifetime = Duration.seconds(12 * 3600)
 

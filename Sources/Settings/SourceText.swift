@@ -32,18 +32,13 @@ struct SourceText {
     return alias
   }
 
-  /// Where a line is indented by a tab: the line given, or else the last before it that says anything.
-  func indentingTab(nearby location: SourceLocation) -> SourceLocation? {
+  /// Where the line is indented by a tab; nil when it isn't.
+  func indentingTab(line number: Int) -> SourceLocation? {
     let lines = text.unicodeScalars.split(omittingEmptySubsequences: false) { $0 == "\n" }
-    for number in [location.line, location.line - 1] where lines.indices.contains(number - 1) {
-      let indent = lines[number - 1].prefix { $0 == " " || $0 == "\t" }
-      // A line of nothing but blanks is fine in YAML.
-      if number < location.line, indent.endIndex == lines[number - 1].endIndex { continue }
-      if let tab = indent.firstIndex(of: "\t") {
-        return SourceLocation(line: number, column: indent.distance(from: indent.startIndex, to: tab) + 1)
-      }
-    }
-    return nil
+    guard lines.indices.contains(number - 1) else { return nil }
+    let indent = lines[number - 1].prefix { $0 == " " || $0 == "\t" }
+    guard let tab = indent.firstIndex(of: "\t") else { return nil }
+    return SourceLocation(line: number, column: indent.distance(from: indent.startIndex, to: tab) + 1)
   }
 
   /// True exactly when the line has something like `[::]:443`, which YAML takes for a list.

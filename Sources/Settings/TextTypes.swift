@@ -6,7 +6,8 @@ extension ValueType where Value == String {
     scalar(expected, show: quoted, parse: { isValid($0) ? $0 : nil })
   }
 
-  /// What names a listener, a pool or a backend: fit for metrics' labels and the stats socket's `POOL/BACKEND`.
+  /// What names a listener, a pool or a backend: fit for metrics' labels and the stats socket's
+  /// `POOL/BACKEND`.
   static var name: Self {
     text("a name of at most 64 letters, digits and . _ - : @") { text in
       (1...64).contains(text.utf8.count) && text.utf8.allSatisfy { isWord($0) || ".-:@".utf8.contains($0) }

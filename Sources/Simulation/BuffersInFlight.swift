@@ -1,4 +1,5 @@
 internal import Basics
+internal import Glibc
 
 /// The buffers that sends hold, each with a copy of what was in it: nobody may touch them meanwhile.
 struct BuffersInFlight {
@@ -24,9 +25,14 @@ struct BuffersInFlight {
     var untouched = true
     for part in parts {
       held.remove(part.buffer)
-      let same = pool.start(part.buffer) == part.start && pool.bytes(part.buffer).elementsEqual(part.bytes)
-      untouched = untouched && same
+      untouched = untouched && isSame(part, in: pool)
     }
     return untouched
+  }
+
+  private func isSame(_ part: Part, in pool: borrowing BufferPool) -> Bool {
+    let now = pool.bytes(part.buffer)
+    guard pool.start(part.buffer) == part.start, now.count == part.bytes.count else { return false }
+    return now.isEmpty || memcmp(now.baseAddress!, part.bytes, now.count) == 0
   }
 }

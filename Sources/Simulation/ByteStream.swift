@@ -1,28 +1,42 @@
+internal import Glibc
+
 /// Bytes in order, appended behind and taken at the front.
-public struct ByteStream {
+struct ByteStream {
   private var bytes: [UInt8] = []
   private var start = 0
 
-  public init() {}
+  init() {}
 
-  public var count: Int { bytes.count - start }
-  public var isEmpty: Bool { count == 0 }
+  var count: Int { bytes.count - start }
+  var isEmpty: Bool { count == 0 }
 
-  public subscript(offset: Int) -> UInt8 { bytes[start + offset] }
+  subscript(offset: Int) -> UInt8 { bytes[start + offset] }
 
-  public mutating func append(_ more: some Sequence<UInt8>) { bytes.append(contentsOf: more) }
+  mutating func append(_ more: some Sequence<UInt8>) { bytes.append(contentsOf: more) }
+
+  mutating func append(memory: UnsafeRawBufferPointer) {
+    bytes.append(contentsOf: memory.assumingMemoryBound(to: UInt8.self))
+  }
+
+  /// True exactly when these are the stream's next bytes.
+  func starts(with other: ArraySlice<UInt8>) -> Bool {
+    guard other.count <= count else { return false }
+    return first(other.count).withUnsafeBytes { mine in
+      other.withUnsafeBytes { mine.isEmpty || memcmp(mine.baseAddress!, $0.baseAddress!, mine.count) == 0 }
+    }
+  }
 
   /// Takes at most `limit` bytes off the front.
-  public mutating func take(_ limit: Int) -> ArraySlice<UInt8> {
+  mutating func take(_ limit: Int) -> ArraySlice<UInt8> {
     let taken = first(limit)
     drop(taken.count)
     return taken
   }
 
   /// At most `limit` bytes of the front, left where they are.
-  public func first(_ limit: Int) -> ArraySlice<UInt8> { bytes[start..<start + min(limit, count)] }
+  func first(_ limit: Int) -> ArraySlice<UInt8> { bytes[start..<start + min(limit, count)] }
 
-  public mutating func drop(_ amount: Int) {
+  mutating func drop(_ amount: Int) {
     start += amount
     guard start == bytes.count || start > 1 << 16 else { return }
     bytes.removeSubrange(..<start)
@@ -30,7 +44,7 @@ public struct ByteStream {
   }
 
   /// Drops what lies behind the first `length` bytes.
-  public mutating func truncate(to length: Int) {
+  mutating func truncate(to length: Int) {
     if length < count { bytes.removeLast(count - length) }
   }
 }

@@ -39,8 +39,8 @@ public struct ClientPlan {
   var finishesFirst: Bool
 
   init(faults: Faults, random: inout SeededGenerator) {
-    frames = Int.random(in: 0...8, using: &random)
     frameMax = [40, 300, 3000, 20_000, 70_000][Int.random(in: 0..<5, using: &random)]
+    frames = Int.random(in: 0...(frameMax > 3000 ? 2 : 8), using: &random)
     isPipelining = Bool.random(using: &random)
     finishesFirst = Bool.random(using: &random)
     switch Int.random(in: 0..<12, using: &random) {

@@ -2,9 +2,9 @@
 public struct Faults: Sendable {
   /// A receive brings less than there is; a send moves less than fits.
   public var shortTransfers = 0.0
-  /// An operation takes up to `delayMax_us` longer, so that sockets overtake each other.
+  /// An operation takes up to `delayMaxMicroseconds` longer, so that sockets overtake each other.
   public var delays = 0.0
-  public var delayMax_us: UInt64 = 20_000
+  public var delayMaxMicroseconds: UInt64 = 20_000
   /// A multishot receive ends without a reason (a completion queue that overflowed).
   public var receivesEnd = 0.0
   /// A multishot accept ends without a reason.
@@ -31,6 +31,8 @@ public struct Faults: Sendable {
   public var buffers = 256
   /// The engine's sockets.
   public var sockets = 128
+  /// A socket's kernel buffers are tiny.
+  public var tinyKernelBuffers = 0.0
   /// Bytes that the kernel buffers in each direction of a socket, least and most.
   public var kernelBuffer = 4096...65536
 
@@ -44,6 +46,7 @@ public struct Faults: Sendable {
     var faults = Faults()
     for kind in FaultKind.allCases where kind != .fewBuffers && kind != .fewSockets { kind.add(to: &faults) }
     faults.clientsMisbehave = 0.3
+    faults.tinyKernelBuffers = 0.1
     faults.backendsMisbehave = 0.2
     return faults
   }
@@ -83,7 +86,7 @@ public enum FaultKind: String, Sendable, CaseIterable {
     case .timeJumps: faults.timeJumps = 0.002
     case .clientsMisbehave: faults.clientsMisbehave = 1
     case .backendsMisbehave: faults.backendsMisbehave = 0.7
-    case .tinyKernelBuffers: faults.kernelBuffer = 1...600
+    case .tinyKernelBuffers: faults.tinyKernelBuffers = 1
     case .fewBuffers: faults.buffers = 6
     case .fewSockets: faults.sockets = 6
     }

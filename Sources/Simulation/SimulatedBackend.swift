@@ -39,6 +39,8 @@ final class SimulatedBackend {
     let misbehaves = world.chance(world.faults.backendsMisbehave)
     plan = misbehaves ? Plan.allCases.dropFirst().randomElement(using: &random)! : .healthy
     patience = Int.random(in: 0...12, using: &random)
+    // Never reading, it never learns whose connection it spoils.
+    if plan == .deaf { world.connectFaults += 1 }
   }
 
   var description: String { "backend \(id): \(plan), socket #\(socket.id), upgraded \(isUpgraded)" }
@@ -112,7 +114,8 @@ extension SimulatedBackend {
       outbox.append(SimulatedHead.plainResponse(status: 503, body: "full"))
       finishesWhenSent = true
     case .garbage:
-      outbox.append((0..<Int.random(in: 1...2000, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) })
+      outbox.append(
+        (0..<Int.random(in: 1...2000, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) })
       finishesWhenSent = Bool.random(using: &random)
     case .silent, .deaf: break
     case .healthy, .resets, .closes:
@@ -120,7 +123,8 @@ extension SimulatedBackend {
         outbox.append(SimulatedHead.upgradeResponse(key: key))
         isUpgraded = true
       } else {
-        outbox.append(SimulatedHead.plainResponse(status: 200, body: SimulatedHead.plainBody(client: clientID ?? -1)))
+        outbox.append(
+          SimulatedHead.plainResponse(status: 200, body: SimulatedHead.plainBody(client: clientID ?? -1)))
         finishesWhenSent = true
       }
     }

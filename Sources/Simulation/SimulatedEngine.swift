@@ -16,6 +16,8 @@ public struct SimulatedEngine: ~Copyable, IOEngine {
 
   public var connectionCapacity: Int { max(1, world.faults.sockets / 2) }
   public var now: MonotonicTime { world.now }
+  public func readClock() -> MonotonicTime { world.now }
+  public var hasReceiveBuffers: Bool { buffers.freeCount > 0 }
   public var peerAddress: Endpoint? { world.peerAddress }
 
   // MARK: Accepting
@@ -26,10 +28,7 @@ public struct SimulatedEngine: ~Copyable, IOEngine {
   }
 
   public mutating func pauseAccepting(listener: UInt32) {
-    guard world.listeners[Int(listener)].isArmed else { return }
     world.listeners[Int(listener)].isArmed = false
-    // The cancelled accept may still be heard of.
-    if world.chance(0.5) { world.complete(world.acceptToken(Int(listener)), -ECANCELED, on: nil) }
   }
 
   public mutating func resumeAccepting(listener: UInt32) {
@@ -121,7 +120,7 @@ public struct SimulatedEngine: ~Copyable, IOEngine {
   public mutating func connect(
     to address: Endpoint, beside: SocketHandle, _ token: CompletionToken
   ) -> SocketHandle? {
-    if world.socket(beside, for: "connect beside") == nil { return nil }
+    if !beside.isNone, world.socket(beside, for: "connect beside") == nil { return nil }
     let socket = world.makeSocket(.nobody)
     guard world.open(socket) else { return nil }
     world.begin(.connect, token, on: socket)

@@ -31,7 +31,9 @@ enum SimulatedHead {
   }
 
   static func plainResponse(status: Int, body: String) -> [UInt8] {
-    Array("HTTP/1.1 \(status) Simulated\r\nContent-Length: \(body.utf8.count)\r\nConnection: close\r\n\r\n\(body)".utf8)
+    Array(
+      "HTTP/1.1 \(status) Simulated\r\nContent-Length: \(body.utf8.count)\r\nConnection: close\r\n\r\n\(body)"
+        .utf8)
   }
 
   static func plainBody(client: Int) -> String { "the body for client \(client)" }

@@ -40,7 +40,9 @@ extension SimulatedWorld {
     var count = min(socket.toProxy.count, BufferPool.payload)
     if chance(faults.shortTransfers) { count = pick(1...count) }
     let bytes = socket.toProxy.take(count)
-    bytes.withUnsafeBytes { (pool.base(buffer) + BufferPool.headRoom).copyMemory(from: $0.baseAddress!, byteCount: count) }
+    bytes.withUnsafeBytes {
+      (pool.base(buffer) + BufferPool.headRoom).copyMemory(from: $0.baseAddress!, byteCount: count)
+    }
     pool.setPayload(buffer, start: BufferPool.headRoom, count: count)
     let more = receive.multishot && !chance(faults.receivesEnd)
     if !more { socket.receiving = nil }
@@ -96,7 +98,7 @@ extension SimulatedWorld {
       }
       let taken = min(left, length - skip)
       let memory = UnsafeRawBufferPointer(start: pool.base(part.buffer) + part.start + skip, count: taken)
-      socket.toPeer.append(memory)
+      socket.toPeer.append(memory: memory)
       left -= taken
       skip = 0
     }
@@ -122,10 +124,12 @@ extension SimulatedWorld {
   // MARK: Cancelling and closing
 
   func cancel(
-    _ socket: SimulatedSocket, _ target: CompletionToken, _ token: CompletionToken, _ pool: borrowing BufferPool
+    _ socket: SimulatedSocket, _ target: CompletionToken, _ token: CompletionToken,
+    _ pool: borrowing BufferPool
   ) {
     let isFirst = chance(0.5)
-    let isFound = socket.receiving?.token == target || socket.sending?.token == target || socket.connecting == target
+    let isFound =
+      socket.receiving?.token == target || socket.sending?.token == target || socket.connecting == target
     if isFirst { complete(token, isFound ? 0 : -ENOENT, on: socket) }
     if socket.receiving?.token == target { endReceive(socket, -ECANCELED) }
     if let send = socket.sending, send.token == target {

@@ -75,7 +75,7 @@ final class SimulatedWorld {
   /// Puts an event after the time that such things take, with luck.
   func schedule(_ event: WorldEvent, in microseconds: ClosedRange<Int> = 0...30) {
     var delay = UInt64(pick(microseconds))
-    if chance(faults.delays) { delay += UInt64.random(in: 0...faults.delayMax_us, using: &random) }
+    if chance(faults.delays) { delay += UInt64.random(in: 0...faults.delayMaxMicroseconds, using: &random) }
     events.push(event, at: MonotonicTime(nanoseconds: now.nanoseconds + delay * 1000), tie: random.next())
   }
 
@@ -83,7 +83,7 @@ final class SimulatedWorld {
 
   func makeSocket(_ peer: SimulatedSocket.Peer) -> SimulatedSocket {
     socketCount += 1
-    let capacity = pick(faults.kernelBuffer.lowerBound...faults.kernelBuffer.upperBound)
+    let capacity = pick(chance(faults.tinyKernelBuffers) ? 150...2000 : faults.kernelBuffer)
     return SimulatedSocket(id: socketCount, peer: peer, capacity: capacity)
   }
 

@@ -36,7 +36,9 @@ public struct Simulation {
   }
 
   /// Where the simulated backends listen.
-  public static let backendEndpoints: [Endpoint] = (1...3).map { .ip(IPAddress(ipv4: 0x0a01_0000 + $0), port: 9001) }
+  public static let backendEndpoints: [Endpoint] = (1...3).map {
+    .ip(IPAddress(ipv4: 0x0a01_0000 + $0), port: 9001)
+  }
 
   /// The world as its driver sees it. To be taken once.
   public func makeEngine() -> SimulatedEngine { SimulatedEngine(world: world) }
@@ -61,13 +63,17 @@ public struct Simulation {
 
   private mutating func judge(_ driver: borrowing some SimulatedDriver & ~Copyable) {
     if report.turns >= Self.turnsMax { report.violations.append("no rest after \(report.turns) turns") }
-    let mayRefuse = world.connectFaults > 0 || world.exhaustions > 0 || driver.buffersExhausted > 0
-    let mayCut = world.exhaustions > 0 || driver.buffersExhausted > 0
+    let mayRefuse = world.connectFaults > 0 || world.exhaustions > 0 || driver.exhaustions > 0
+    let mayCut = world.exhaustions > 0 || driver.exhaustions > 0
     for client in world.clients {
-      if let wrong = fault(of: client, mayRefuse: mayRefuse, mayCut: mayCut) { report.violations.append(wrong) }
+      if let wrong = fault(of: client, mayRefuse: mayRefuse, mayCut: mayCut) {
+        report.violations.append(wrong)
+      }
     }
     report.violations += driver.leftovers() + worldLeftovers()
-    if driver.buffersTaken != 0 { report.violations.append("\(driver.buffersTaken) buffers weren't given back") }
+    if driver.buffersTaken != 0 {
+      report.violations.append("\(driver.buffersTaken) buffers weren't given back")
+    }
   }
 
   /// What is wrong with how it ended for a client; nil when it is explained.

@@ -1,5 +1,5 @@
-/// Which certificates serve which server name: for each name one of each kind of key, so that a client gets what
-/// it can verify.
+/// Which certificates serve which server name: for each name one of each kind of key, so that a client gets
+/// what it can verify.
 struct CertificateGroups {
   /// For clients without a name that we know: the configuration's first certificate, and those of other kinds
   /// that share its first name.

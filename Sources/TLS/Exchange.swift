@@ -2,9 +2,10 @@ internal import COpenSSL
 
 /// Where OpenSSL reads from and writes to during one call of ours.
 ///
-/// OpenSSL runs only inside our calls, one at a time on a worker's thread. So one BIO serves every connection of a
-/// worker: before a call it is pointed at that connection's bytes, afterwards at nothing. No connection
-/// has memory of its own for bytes under way, and none are copied from one place of ours to another.
+/// OpenSSL runs only inside our calls, one at a time on a worker's thread. So one BIO serves every
+/// connection of a worker: before a call it is pointed at that connection's bytes, afterwards at nothing.
+/// No connection has memory of its own for bytes under way, and none are copied from one place of ours to
+/// another.
 struct Exchange {
   var input: UnsafeRawPointer?
   var inputLeft = 0

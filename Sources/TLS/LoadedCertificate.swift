@@ -86,7 +86,7 @@ final class LoadedCertificate {
       throw TLSError(
         .encryptedKey, "\(source.name): the key is protected by a password; remove it with `openssl pkey`")
     }
-    if shim_ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE {
+    if !text.contains("PRIVATE KEY-----") {
       ERR_clear_error()
       throw TLSError(.notPEM, "\(source.name): no PEM private key in it")
     }

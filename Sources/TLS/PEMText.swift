@@ -30,6 +30,10 @@ struct PEMText: ~Copyable {
     bytes.deallocate()
   }
 
+  func contains(_ text: String) -> Bool {
+    bytes.indices.contains { bytes[$0...].starts(with: text.utf8) }
+  }
+
   private static func copy(_ text: String) -> UnsafeMutableRawBufferPointer {
     let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: text.utf8.count, alignment: 1)
     bytes.copyBytes(from: text.utf8)

@@ -28,7 +28,7 @@ func makeServerContext(
 }
 
 private func setRules(_ configuration: TLSConfiguration, _ context: OpaquePointer) throws(TLSError) {
-  let minimum = configuration.minimumVersion == .v1_3 ? TLS1_3_VERSION : TLS1_2_VERSION
+  let minimum = configuration.minimumVersion == .tls13 ? TLS1_3_VERSION : TLS1_2_VERSION
   guard shim_SSL_CTX_set_min_proto_version(context, minimum) == 1,
     shim_SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) == 1,
     SSL_CTX_set_cipher_list(context, cipherList) == 1,

@@ -1,7 +1,7 @@
 internal import COpenSSL
 
-/// The DNS names that a certificate is for: its subject alternative names, or the common name when it has none
-/// (RFC 6125 section 6.4.4). Lower case, without repetition, in order.
+/// The DNS names that a certificate is for: its subject alternative names, or the common name when it has
+/// none (RFC 6125 section 6.4.4). Lower case, without repetition, in order.
 func serverNames(of certificate: OpaquePointer) -> [String] {
   var names = alternativeNames(of: certificate)
   if names.isEmpty, let name = commonName(of: certificate) { names = [name] }

@@ -1,7 +1,7 @@
 /// The versions of TLS that we speak.
 public enum TLSVersion: UInt8, Sendable, Comparable {
-  case v1_2 = 2
-  case v1_3 = 3
+  case tls12 = 2
+  case tls13 = 3
 
   public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 }
@@ -39,7 +39,7 @@ public struct TLSConfiguration: Sendable, Equatable {
   /// At least one. The first is for clients that name no server, or one that we don't know. Clients that do
   /// get the certificates that have the name, ECDSA or RSA by what they can verify.
   public var certificates: [Certificate]
-  public var minimumVersion = TLSVersion.v1_2
+  public var minimumVersion = TLSVersion.tls12
   /// In order of preference (RFC 7301). Empty: the client's wishes aren't looked at.
   public var applicationProtocols = ["http/1.1"]
   /// How long a session can be resumed; seven days at most (RFC 8446 section 4.6.1). Less than a second:

@@ -1,7 +1,7 @@
 internal import COpenSSL
 
-/// A worker's OpenSSL: a library context of its own, so that workers don't contend for OpenSSL's locks, and the
-/// one BIO of all its connections.
+/// A worker's OpenSSL: a library context of its own, so that workers don't contend for OpenSSL's locks, and
+/// the one BIO of all its connections.
 ///
 /// Belongs to one thread at a time. Contexts and sessions keep it alive.
 public final class TLSLibrary {

@@ -162,7 +162,7 @@ public struct TLSSession: ~Copyable {
 
 // What was agreed on; once the handshake is done.
 extension TLSSession {
-  public var version: TLSVersion { SSL_version(ssl) == TLS1_3_VERSION ? .v1_3 : .v1_2 }
+  public var version: TLSVersion { SSL_version(ssl) == TLS1_3_VERSION ? .tls13 : .tls12 }
 
   public var cipherSuite: CipherSuite {
     CipherSuite(id: SSL_get_current_cipher(ssl).map { SSL_CIPHER_get_protocol_id($0) } ?? 0)

@@ -2,8 +2,8 @@ internal import COpenSSL
 
 /// What OpenSSL asks for each ticket, to seal one (`isSealing`) or to open one.
 ///
-/// 0: no ticket, or not a key of ours, and the handshake goes on in full; 1: as it is; 2: opened, and the client
-/// gets a new one.
+/// 0: no ticket, or not a key of ours, and the handshake goes on in full; 1: as it is; 2: opened, and the
+/// client gets a new one.
 let ticketCallback:
   @convention(c) (
     OpaquePointer?, UnsafeMutablePointer<UInt8>?, UnsafeMutablePointer<UInt8>?, OpaquePointer?,
@@ -47,22 +47,6 @@ extension TLSContext {
   }
 
   private func authenticate(_ key: TicketKey, _ mac: OpaquePointer?) -> Bool {
-    ticketDigest.withUnsafeBufferPointer { digest in
-      withUnsafeTemporaryAllocation(of: OSSL_PARAM.self, capacity: 3) { parameters in
-        parameters.initializeElement(
-          at: 0,
-          to: OSSL_PARAM_construct_octet_string(
-            OSSL_MAC_PARAM_KEY, key.authenticationKey, TicketKey.secretCount))
-        parameters.initializeElement(
-          at: 1,
-          to: OSSL_PARAM_construct_utf8_string(
-            OSSL_MAC_PARAM_DIGEST, UnsafeMutablePointer(mutating: digest.baseAddress), 0))
-        parameters.initializeElement(at: 2, to: OSSL_PARAM_construct_end())
-        return EVP_MAC_CTX_set_params(mac, parameters.baseAddress) == 1
-      }
-    }
+    shim_set_hmac_sha256(mac, key.authenticationKey, TicketKey.secretCount) == 1
   }
 }
-
-/// The digest's name with its zero, as OpenSSL takes it.
-private let ticketDigest: [CChar] = Array("SHA256".utf8CString)

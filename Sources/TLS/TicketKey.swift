@@ -7,7 +7,8 @@ final class TicketKey: @unchecked Sendable {
   static let nameCount = 16
   static let secretCount = 32
 
-  /// name(16) | AES-256 key(32) | HMAC-SHA256 key(32). Never written again after init, so threads can share it.
+  /// name(16) | AES-256 key(32) | HMAC-SHA256 key(32). Never written again after init, so threads can share
+  /// it.
   private let bytes: UnsafeMutableRawBufferPointer
   /// When it was made; decides when it is replaced and when forgotten.
   let made: MonotonicTime

@@ -2,11 +2,11 @@ public import Basics
 internal import COpenSSL
 internal import Synchronization
 
-/// The keys of session tickets, shared by all workers and by the contexts of each reload: so a ticket that one
-/// worker gave resumes at any other, and after a reload.
+/// The keys of session tickets, shared by all workers and by the contexts of each reload: so a ticket that
+/// one worker gave resumes at any other, and after a reload.
 ///
-/// New tickets are sealed with the newest key. An older one keeps opening until the last ticket that it sealed
-/// has lapsed.
+/// New tickets are sealed with the newest key. An older one keeps opening until the last ticket that it
+/// sealed has lapsed.
 public final class TicketKeys: Sendable {
   private struct State {
     /// Newest first, at least one.
@@ -27,8 +27,8 @@ public final class TicketKeys: Sendable {
     state.withLock { $0.lifetime = lifetime }
   }
 
-  /// Makes a new key when the newest has been in use for half a lifetime, and forgets those whose tickets have
-  /// all lapsed. To be called now and then, a few times per lifetime at least.
+  /// Makes a new key when the newest has been in use for half a lifetime, and forgets those whose tickets
+  /// have all lapsed. To be called now and then, a few times per lifetime at least.
   /// - Returns: whether there is a new key.
   @discardableResult
   public func rotate(now: MonotonicTime) -> Bool {

@@ -9,6 +9,12 @@ public struct SocketError: Error, Hashable, Sendable, CustomStringConvertible {
   public var call: String
   public var errno: Int32
 
+  public init(endpoint: Endpoint, call: String, errno: Int32) {
+    self.endpoint = endpoint
+    self.call = call
+    self.errno = errno
+  }
+
   public var description: String { "\(endpoint): \(call): \(String(cString: strerror(errno)))" }
 }
 

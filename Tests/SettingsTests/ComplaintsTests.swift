@@ -114,6 +114,21 @@ struct Complaint: Sendable, CustomTestStringConvertible {
     #expect(Samples.complaints(appending: complaint.yaml) == complaint.lines)
   }
 
+  @Test func `What an alias repeats is said once, where it stands`() {
+    let yaml = """
+      listeners: [{bind: "0.0.0.0:1", pool: chat}]
+      pools:
+        - {name: chat, backends: &backends [{address: "10.0.0.1:1", weight: 300}]}
+        - {name: site, backends: *backends}
+      """
+    #expect(Samples.complaints(yaml) == ["t.yaml:3:71: must be from 0 to 256, got 300"])
+  }
+
+  @Test func `Only a tab that indents is to blame for a mistake in its line`() {
+    #expect(Samples.complaints("user: a\n\tb: c\n").map { $0.contains("a tab") } == [true])
+    #expect(Samples.complaints("user: {}\n]\t\n").map { $0.contains("a tab") } == [false])
+  }
+
   @Test func `A duplicate that cannot be passed over is found alone`() {
     let yaml = "\"us\\x65r\": a\nuser: b\n\u{e000}: x\n"
     #expect(

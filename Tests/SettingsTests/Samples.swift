@@ -19,8 +19,8 @@ enum Samples {
     }
   }
 
-  /// The problems of lines put behind the small file, without the file's name. Lines count from 1 there, but for
-  /// those that a message speaks of.
+  /// The problems of lines put behind the small file, without the file's name. Lines count from 1 there, but
+  /// for those that a message speaks of.
   static func complaints(appending lines: String) -> [String] {
     complaints(small + lines).map { line in
       let parts = line.split(separator: ":", maxSplits: 3, omittingEmptySubsequences: false)

@@ -145,7 +145,7 @@ private var everyListenerExpected: [Settings.Listener] {
   let start = SourceLocation(line: 1, column: 1)
   var tls = Settings.TLS(
     certificates: [Settings.TLS.Certificate(certificate: "/c", key: "/k", location: start)])
-  tls.minimumVersion = .v1_3
+  tls.minimumVersion = .tls13
   tls.recordLayer = .openssl
   tls.ticketLifetime = .seconds(3600)
   var route = Settings.Route(pool: "chat")

@@ -42,10 +42,29 @@ import Testing
     #expect(report.isPassed, "\(report)")
   }
 
+  @Test(arguments: ClientPlan.Misbehaviour.allCases, ClientPlan.Phase.allCases)
+  func aClientMayMisbehaveInEveryPhase(misbehaviour: ClientPlan.Misbehaviour, phase: ClientPlan.Phase) {
+    for seed: UInt64 in 0..<3 {
+      let simulation = Simulation(seed: seed, clients: 6, faults: .all, misbehaviour: (misbehaviour, phase))
+      var relay = TinyRelay(engine: simulation.makeEngine())
+      let report = simulation.run(&relay)
+      #expect(report.isPassed, "\(misbehaviour) in \(phase) \(report)")
+    }
+  }
+
   @Test(arguments: [
-    TinyRelay.Mistake.touchesBuffers, .closesTwice, .leaksBuffers, .armsTwice,
-  ]) func aDriverThatBreaksTheRulesIsFoundOut(mistake: TinyRelay.Mistake) {
+    (TinyRelay.Mistake.touchesBuffers, "was touched"), (.closesTwice, "being closed"),
+    (.leaksBuffers, "weren't given back"), (.armsTwice, "two of receive in flight"),
+  ]) func aDriverThatBreaksTheRulesIsFoundOut(mistake: TinyRelay.Mistake, violation: String) {
     let reports = (0..<20).map { Self.run(seed: $0, faults: .all, mistake: mistake) }
-    #expect(reports.contains { !$0.isPassed })
+    let found = reports.flatMap(\.violations)
+    #expect(found.contains { $0.contains(violation) }, "\(found)")
+  }
+
+  @Test func aFailedRunTellsItsSeedAndItsLastEvents() throws {
+    let reports = (0..<20).map { Self.run(seed: $0, faults: .all, mistake: .closesTwice) }
+    let failed = try #require(reports.first { !$0.isPassed })
+    #expect(failed.description.hasPrefix("seed \(failed.seed): "))
+    #expect(failed.story.contains { $0.contains(" us begin #") })
   }
 }

@@ -14,6 +14,7 @@ struct TinyRelay: ~Copyable, SimulatedDriver {
     var isCancelling = false
     var hasEnded = false
     var isShutDown = false
+    var isLeaving = false
     var closes = false
   }
 
@@ -32,6 +33,7 @@ struct TinyRelay: ~Copyable, SimulatedDriver {
   var engine: SimulatedEngine
   var pairs: SlotTable<Pair>
   var mistake: Mistake
+  var slotsExhausted: UInt64 = 0
 
   init(engine: consuming SimulatedEngine, mistake: Mistake = .none) {
     pairs = SlotTable(capacity: engine.connectionCapacity)
@@ -41,7 +43,7 @@ struct TinyRelay: ~Copyable, SimulatedDriver {
   }
 
   var buffersTaken: Int { engine.buffers.takenCount }
-  var buffersExhausted: UInt64 { engine.buffers.exhaustedCount }
+  var exhaustions: UInt64 { engine.buffers.exhaustedCount + slotsExhausted }
   func leftovers() -> [String] { pairs.count == 0 ? [] : ["\(pairs.count) pairs are left"] }
 
   mutating func turn() -> Bool {
@@ -77,8 +79,10 @@ struct TinyRelay: ~Copyable, SimulatedDriver {
 
   private mutating func adopt(_ socket: SocketHandle) {
     guard let id = pairs.insert(Pair(activeAt: engine.now)), let pair = pairs.pointer(id) else {
+      slotsExhausted += 1
       let nobody = SlotID(index: .max, generation: 0)
-      return engine.close(socket, reset: true, CompletionToken(operation: Operation.clientClose.rawValue, slot: nobody))
+      return engine.close(
+        socket, reset: true, CompletionToken(operation: Operation.clientClose.rawValue, slot: nobody))
     }
     pair.pointee.id = id
     pair.pointee.legs[0].socket = socket
@@ -169,7 +173,9 @@ extension TinyRelay {
     let leg = pair.pointee.legs[side]
     let isFull = pair.pointee.legs[1 - side].toSend.bufferCount >= 2
     if leg.isArmed && isFull && !leg.isCancelling { return stopReceiving(pair, side) }
-    guard !leg.isArmed || mistake == .armsTwice, !leg.hasEnded, !isFull, engine.buffers.freeCount > 0 else { return }
+    guard !leg.isArmed || mistake == .armsTwice, !leg.hasEnded, !isFull, engine.buffers.freeCount > 0 else {
+      return
+    }
     pair.pointee.legs[side].isArmed = true
     pair.pointee.legs[side].inFlight += 1
     engine.receive(leg.socket, multishot: true, token(Self.receive[side], pair))
@@ -198,8 +204,8 @@ extension TinyRelay {
         engine.close(leg.socket, reset: !both, token(Self.close[side], pair))
         if mistake == .closesTwice { engine.close(leg.socket, reset: !both, token(Self.close[side], pair)) }
         pair.pointee.legs[side].inFlight += 1
-      } else if !leg.isCancelling || !leg.isArmed {
-        pair.pointee.legs[side].isCancelling = true
+      } else if !leg.isLeaving {
+        pair.pointee.legs[side].isLeaving = true
         cancelAll(pair, side, leg)
       }
     }

@@ -125,3 +125,11 @@ import Testing
       + frame(FrameHeader(opcode: .continuation, mask: mask, payloadLength: 2), [1, 2])
   }
 }
+
+extension FrameObserver {
+  fileprivate mutating func observe(_ bytes: Span<UInt8>) -> FrameFacts {
+    var facts = FrameFacts()
+    observe(bytes, into: &facts)
+    return facts
+  }
+}

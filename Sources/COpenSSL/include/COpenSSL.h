@@ -5,7 +5,9 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/kdf.h>
+#include <openssl/params.h>
 #include <openssl/pem.h>
 #include <openssl/provider.h>
 #include <openssl/rand.h>
@@ -61,3 +63,13 @@ static inline EVP_PKEY *shim_EVP_RSA_gen(unsigned int bits) { return EVP_RSA_gen
 static inline int shim_ERR_GET_LIB(unsigned long code) { return ERR_GET_LIB(code); }
 static inline int shim_ERR_GET_REASON(unsigned long code) { return ERR_GET_REASON(code); }
 static inline int shim_ERR_FATAL_ERROR(unsigned long code) { return ERR_FATAL_ERROR(code); }
+
+/* Parameters: OSSL_PARAM keeps the pointer to its name, and Swift's strings move. */
+static inline int shim_set_hmac_sha256(EVP_MAC_CTX *mac, void *key, size_t count) {
+  OSSL_PARAM parameters[] = {
+      OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key, count),
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)"SHA256", 0),
+      OSSL_PARAM_construct_end(),
+  };
+  return EVP_MAC_CTX_set_params(mac, parameters);
+}

@@ -51,8 +51,8 @@ enum ConnectionLine {
   private static func tls(_ version: ConnectionRecord.TLSVersion) -> String? {
     switch version {
     case .none: nil
-    case .v1_2: "1.2"
-    case .v1_3: "1.3"
+    case .tls12: "1.2"
+    case .tls13: "1.3"
     }
   }
 }

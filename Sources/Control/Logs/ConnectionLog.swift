@@ -25,23 +25,26 @@ public final class ConnectionLog: Sendable {
   /// Lines that could not be written.
   public var lostCount: UInt64 { lost.load(ordering: .relaxed) }
 
-  /// Opens the destination and starts.
-  public init(
-    _ proxy: any ProxyControlling, destination: String?, logger: Logger, intervalMilliseconds: Int = 50
-  ) throws(ControlError) {
+  /// Starts, without a destination for now.
+  public init(_ proxy: any ProxyControlling, logger: Logger, intervalMilliseconds: Int = 50) {
     self.proxy = proxy
     self.logger = logger
     interval = intervalMilliseconds
-    try setDestination(destination)
     thread.withLock { $0 = ControlThread(named: "connection-log") { [self] in run() } }
   }
 
   /// Writes elsewhere from now on; a destination that can't be opened changes nothing.
   public func setDestination(_ destination: String?) throws(ControlError) {
-    var file: LogFile? = nil
-    if let destination { file = try LogFile(destination) }
-    requests.withLock { [file] in $0.file = .some(file) }
+    use(try Self.open(destination))
   }
+
+  /// Opens a destination for `use`, so that it is known to be good before anything else changes.
+  static func open(_ destination: String?) throws(ControlError) -> LogFile? {
+    guard let destination else { return nil }
+    return try LogFile(destination)
+  }
+
+  func use(_ file: LogFile?) { requests.withLock { $0.file = .some(file) } }
 
   /// Opens the file anew at its path, for log rotation.
   public func reopen() { requests.withLock { $0.reopen = true } }

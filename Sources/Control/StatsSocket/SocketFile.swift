@@ -51,7 +51,10 @@ struct SocketFile: Sendable {
     unlink(path)
   }
 
+  /// Only where the mode is another: who has dropped privileges may not own the file any more.
   func setMode(_ mode: UInt16) throws(ControlError) {
+    var status = stat()
+    if stat(path, &status) == 0, status.st_mode & 0o7777 == mode_t(mode) { return }
     guard chmod(path, mode_t(mode)) == 0 else { throw Self.failure(path, "chmod") }
   }
 

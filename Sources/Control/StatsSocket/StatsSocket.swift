@@ -52,8 +52,8 @@ public final class StatsSocket: Sendable {
   /// Puts another mode and level in force; the path is the same. Connections keep the level they began with.
   public func apply(_ settings: Settings.Admin.StatsSocket) throws(ControlError) {
     assert(settings.path == path)
-    try file.setMode(settings.mode)
     clients.setLevel(settings.level)
+    try file.setMode(settings.mode)
   }
 
   /// Listens no more and removes the file. Blocks: not for an event loop. Answers under way are finished.

@@ -110,7 +110,7 @@ extension Worker where Engine: ~Copyable {
   private mutating func handshakeDone(_ c: ConnectionPointer) {
     let resumed = c.pointee.session?.isResumed ?? false
     c.pointee.tlsResumed = resumed
-    c.pointee.tlsVersion = c.pointee.session?.version == .v1_3 ? .v1_3 : .v1_2
+    c.pointee.tlsVersion = c.pointee.session?.version == .tls13 ? .tls13 : .tls12
     counters.add(resumed ? .handshakesResumed : .handshakesFull)
     counters.add(.connectionsTLSLive)
     c.pointee.listenerCounters.add(resumed ? .handshakesResumed : .handshakesFull)

@@ -52,7 +52,8 @@ extension Worker where Engine: ~Copyable {
   }
 
   private mutating func observeClient(_ c: ConnectionPointer, _ buffer: BufferID) {
-    let facts = c.pointee.fromClient.observe(bytes(buffer).span)
+    var facts = FrameFacts()
+    c.pointee.fromClient.observe(bytes(buffer).span, into: &facts)
     if facts.closeCode != 0 { c.pointee.closeCodeFromClient = facts.closeCode }
     guard facts.messages > 0 else { return }
     c.pointee.messagesFromClient += UInt64(facts.messages)
@@ -138,7 +139,8 @@ extension Worker where Engine: ~Copyable {
       if progress.state == .done { c.pointee.isResponseComplete = true }
       return progress.state != .malformed
     case .webSocket:
-      let facts = c.pointee.fromBackend.observe(bytes(buffer).span)
+      var facts = FrameFacts()
+      c.pointee.fromBackend.observe(bytes(buffer).span, into: &facts)
       if facts.closeCode != 0 { c.pointee.closeCodeFromBackend = facts.closeCode }
       guard facts.messages > 0 else { break }
       c.pointee.messagesToClient += UInt64(facts.messages)

@@ -44,7 +44,7 @@ final class TLSMaterial: Sendable {
 private func configuration(_ tls: Settings.TLS, _ mode: Settings.Listener.Mode) -> TLSConfiguration {
   var configuration = TLSConfiguration(
     certificates: tls.certificates.map { .init(certificate: .file($0.certificate), key: .file($0.key)) })
-  configuration.minimumVersion = tls.minimumVersion == .v1_3 ? .v1_3 : .v1_2
+  configuration.minimumVersion = tls.minimumVersion == .tls13 ? .tls13 : .tls12
   configuration.ticketLifetime = tls.ticketLifetime
   configuration.recordLayer = tls.recordLayer == .openssl ? .openssl : .tidegate
   // Any protocol may go through `mode: tcp`; which one is between client and backend.

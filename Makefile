@@ -1,0 +1,56 @@
+# make run    installs what is missing, builds, and runs the demonstration
+# make test   installs what is missing, builds, and runs every test
+# The other targets are for who works on Tidegate; each says what it does.
+
+SWIFT ?= swift
+BUILD = .build/release/tidegate
+APT_PACKAGES = liburing-dev libssl-dev
+# What the end-to-end tests drive the proxy with.
+APT_TEST_PACKAGES = nginx-light socat curl openssl chromium iproute2 python3 python3-venv
+
+.PHONY: run build test unit end-to-end check format lint fuzz bench bench-quick dependencies test-dependencies clean
+
+run: build
+	$(BUILD) run
+
+build: dependencies
+	$(SWIFT) build -c release --product tidegate
+	$(SWIFT) build -c release --product tidegate-storm
+
+# Format, warnings as errors, every test: what a change has to pass.
+check: lint test
+
+test: unit end-to-end
+
+unit: dependencies
+	$(SWIFT) test
+
+end-to-end: build test-dependencies
+	Tests/EndToEnd/run.sh
+
+lint:
+	$(SWIFT) format lint --strict --recursive --parallel --configuration .swift-format Package.swift Sources Tests
+
+format:
+	$(SWIFT) format format --in-place --recursive --parallel --configuration .swift-format Package.swift Sources Tests
+
+# A minute on each parser; SECONDS=n for longer.
+fuzz:
+	Fuzz/run.sh $(or $(SECONDS),60)
+
+# Beside haproxy, nginx and hitch; see bench/README.md.
+bench: build
+	python3 bench/run.py
+
+bench-quick: build
+	python3 bench/run.py --quick
+
+# Debian's packages, installed only where they are missing.
+dependencies:
+	@scripts/install-packages $(APT_PACKAGES)
+
+test-dependencies:
+	@scripts/install-packages $(APT_TEST_PACKAGES)
+
+clean:
+	rm -rf .build

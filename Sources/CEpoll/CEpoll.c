@@ -1,0 +1,2 @@
+/* CEpoll: see CEpoll.h */
+#include "CEpoll.h"

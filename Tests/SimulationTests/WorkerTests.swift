@@ -1,0 +1,58 @@
+import Settings
+import Simulation
+import Testing
+
+/// The real worker in simulated worlds.
+@Suite struct WorkerTests {
+  @Test func theSameSeedGoesTheSameWay() {
+    let first = Simulation.run(seed: 11)
+    let second = Simulation.run(seed: 11)
+    #expect(first.traceHash == second.traceHash)
+    #expect(first.events == second.events && first.turns == second.turns)
+    #expect(first.events > 100)
+    #expect(Simulation.run(seed: 12).traceHash != first.traceHash)
+  }
+
+  @Test(arguments: [Settings.Listener.Mode.websocket, .tcp])
+  func withoutFaultsEveryClientIsServed(mode: Settings.Listener.Mode) {
+    for seed: UInt64 in 0..<20 {
+      let report = Simulation.run(seed: seed, clients: 10, faults: .none, settings: .simulated(mode: mode))
+      #expect(report.isPassed && report.completed == 10, "\(mode) \(report)")
+    }
+  }
+
+  @Test(arguments: FaultKind.allCases) func eachFaultAloneIsSurvived(kind: FaultKind) {
+    for seed: UInt64 in 0..<10 {
+      let report = Simulation.run(seed: seed, faults: .only(kind))
+      #expect(report.isPassed, "\(kind) \(report)")
+    }
+  }
+
+  @Test(arguments: ClientPlan.Misbehaviour.allCases, ClientPlan.Phase.allCases)
+  func aClientMayMisbehaveInEveryPhase(misbehaviour: ClientPlan.Misbehaviour, phase: ClientPlan.Phase) {
+    for seed: UInt64 in 0..<4 {
+      let simulation = Simulation(seed: seed, clients: 6, faults: .all, misbehaviour: (misbehaviour, phase))
+      var driver = WorkerDriver(simulation, settings: .simulated())
+      let report = simulation.run(&driver)
+      #expect(report.isPassed, "\(misbehaviour) in \(phase) \(report)")
+    }
+  }
+
+  @Test(arguments: [Settings.Listener.Mode.websocket, .tcp])
+  func allFaultsTogetherAreSurvived(mode: Settings.Listener.Mode) {
+    for seed: UInt64 in 0..<150 {
+      let report = Simulation.run(seed: seed, settings: .simulated(mode: mode))
+      #expect(report.isPassed, "\(mode) \(report)")
+    }
+  }
+
+  @Test func allFaultsTogetherAreSurvivedWithFewBuffersAndSockets() {
+    for seed: UInt64 in 0..<40 {
+      var faults = Faults.all
+      FaultKind.fewBuffers.add(to: &faults)
+      FaultKind.fewSockets.add(to: &faults)
+      let report = Simulation.run(seed: seed, faults: faults)
+      #expect(report.isPassed, "few buffers and sockets: \(report)")
+    }
+  }
+}

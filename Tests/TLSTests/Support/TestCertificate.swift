@@ -1,0 +1,67 @@
+import COpenSSL
+import TLS
+
+/// Certificates for tests, made when first asked for.
+struct TestCertificate: Sendable {
+  enum Key { case p256, rsa }
+
+  let certificatePEM: String
+  let keyPEM: String
+
+  var source: TLSConfiguration.Certificate {
+    .init(
+      certificate: .text(certificatePEM, name: "test.pem"), key: .text(keyPEM, name: "test.key"))
+  }
+
+  /// For localhost.
+  static let localhost = make(.p256, names: ["localhost"])
+  static let localhostRSA = make(.rsa, names: ["localhost"])
+
+  /// - Parameter names: DNS names for the extension; with none, `commonName` stands alone.
+  static func make(_ kind: Key, names: [String], commonName: String = "test") -> TestCertificate {
+    let key = kind == .p256 ? shim_EVP_EC_gen("P-256") : shim_EVP_RSA_gen(2048)
+    let certificate = X509_new()
+    defer {
+      EVP_PKEY_free(key)
+      X509_free(certificate)
+    }
+    X509_set_version(certificate, 2)
+    ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate), 1)
+    X509_gmtime_adj(X509_getm_notBefore(certificate), -60)
+    X509_gmtime_adj(X509_getm_notAfter(certificate), 86400)
+    X509_set_pubkey(certificate, key)
+    let subject = X509_get_subject_name(certificate)
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, commonName, -1, -1, 0)
+    X509_set_issuer_name(certificate, subject)
+    if !names.isEmpty {
+      let value = names.map { "DNS:\($0)" }.joined(separator: ",")
+      let ext = X509V3_EXT_conf_nid(nil, nil, NID_subject_alt_name, value)
+      X509_add_ext(certificate, ext, -1)
+      X509_EXTENSION_free(ext)
+    }
+    precondition(X509_sign(certificate, key, EVP_sha256()) > 0)
+    return TestCertificate(
+      certificatePEM: text { PEM_write_bio_X509($0, certificate) },
+      keyPEM: text { PEM_write_bio_PrivateKey($0, key, nil, nil, 0, nil, nil) })
+  }
+
+  /// The key, protected by a password.
+  var encryptedKeyPEM: String {
+    let bio = BIO_new_mem_buf(keyPEM, -1)
+    let key = PEM_read_bio_PrivateKey(bio, nil, nil, nil)
+    defer {
+      BIO_free(bio)
+      EVP_PKEY_free(key)
+    }
+    return Self.text { PEM_write_bio_PKCS8PrivateKey($0, key, EVP_aes_256_cbc(), "secret", 6, nil, nil) }
+  }
+
+  private static func text(_ write: (OpaquePointer?) -> Int32) -> String {
+    let bio = BIO_new(BIO_s_mem())
+    defer { BIO_free(bio) }
+    precondition(write(bio) == 1)
+    var bytes: UnsafeMutablePointer<CChar>?
+    let count = shim_BIO_get_mem_data(bio, &bytes)
+    return String(decoding: UnsafeRawBufferPointer(start: bytes, count: count), as: UTF8.self)
+  }
+}

@@ -1,0 +1,254 @@
+"""The proxies: how each is configured and started. Equal for all: TLS material, backend, one worker, no log."""
+
+import os
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass, field
+
+from . import machine
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+@dataclass
+class Ports:
+    tls: int
+    rsa: int
+    plain: int
+    backend: int
+
+    @classmethod
+    def numbered(cls, index):
+        base = 7000 + 20 * index
+        return cls(base, base + 1, base + 2, base + 3)
+
+
+@dataclass
+class Setup:
+    """What a configuration is written from."""
+    ports: Ports
+    folder: str
+    ec: str  # PEM files: certificate and key in one
+    rsa: str
+    # True exactly when messages are measured: then nginx gets buffers that fit them.
+    relaying: bool = False
+    # Admitted connections a second, for proxies that can limit; nil is no limit.
+    rate: int | None = None
+    extra: dict = field(default_factory=dict)
+
+    def write(self, name, text):
+        path = os.path.join(self.folder, name)
+        with open(path, "w") as file:
+            file.write(text)
+        return path
+
+
+def haproxy(mode):
+    def command(setup):
+        p = setup.ports
+        return ["haproxy", "-db", "-f", setup.write(f"haproxy-{mode}.cfg", f"""
+global
+    nbthread 1
+    maxconn 9700
+defaults
+    mode {mode}
+    maxconn 9700
+    timeout connect 5s
+    timeout client 1h
+    timeout server 1h
+    {"timeout tunnel 1h" if mode == "http" else ""}
+frontend all
+    {setup.extra.get("haproxy_frontend", "")}
+    bind 127.0.0.1:{p.tls} ssl crt {setup.ec}
+    bind 127.0.0.1:{p.rsa} ssl crt {setup.rsa}
+    bind 127.0.0.1:{p.plain}
+    default_backend echo
+backend echo
+    server one 127.0.0.1:{p.backend}
+""")]
+    return command
+
+
+NGINX_TOP = """
+daemon off;
+worker_processes 1;
+worker_rlimit_nofile 20000;
+error_log {folder}/error.log crit;
+pid {folder}/nginx.pid;
+{module}
+events {{ worker_connections 19800; }}
+"""
+
+
+def nginx(kind):
+    def command(setup):
+        top = NGINX_TOP.format(
+            folder=setup.folder, module="" if kind == "http" else _stream_module())
+        text = top + (_nginx_http(setup) if kind == "http" else _nginx_stream(setup))
+        path = setup.write(f"nginx-{kind}.conf", text)
+        return ["nginx", "-p", setup.folder, "-c", path, "-e", f"{setup.folder}/error.log"]
+    return command
+
+
+def _stream_module():
+    path = "/usr/lib/nginx/modules/ngx_stream_module.so"
+    return f"load_module {path};" if os.path.exists(path) else ""
+
+
+def _nginx_listeners(setup):
+    p = setup.ports
+    certificate = "ssl_certificate {0}; ssl_certificate_key {0}; ssl_protocols TLSv1.2 TLSv1.3;"
+    yield f"listen 127.0.0.1:{p.tls} ssl; " + certificate.format(setup.ec)
+    yield f"listen 127.0.0.1:{p.rsa} ssl; " + certificate.format(setup.rsa)
+    yield f"listen 127.0.0.1:{p.plain};"
+
+
+def _nginx_http(setup):
+    # With the default of 4 KiB a 4 KiB message takes two reads: not what a user with such messages would leave.
+    buffers = "proxy_buffer_size 16k; proxy_buffers 8 16k;" if setup.relaying else ""
+    servers = "\n".join(f"""
+  server {{
+    {listener}
+    location / {{
+      proxy_pass http://127.0.0.1:{setup.ports.backend};
+      proxy_http_version 1.1;
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection upgrade;
+    }}
+  }}""" for listener in _nginx_listeners(setup))
+    temporary = " ".join(
+        f"{kind}_temp_path {setup.folder}/{kind};"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    return f"""
+http {{
+  access_log off;
+  proxy_read_timeout 1h;
+  proxy_send_timeout 1h;
+  {temporary}
+  {buffers}{servers}
+}}
+"""
+
+
+def _nginx_stream(setup):
+    servers = "\n".join(
+        f"  server {{ {listener} proxy_pass 127.0.0.1:{setup.ports.backend}; }}"
+        for listener in _nginx_listeners(setup))
+    return f"stream {{\n  proxy_timeout 1h;\n{servers}\n}}\n"
+
+
+def hitch(setup):
+    p = setup.ports
+    path = setup.write("hitch.conf", f"""
+frontend = {{ host = "127.0.0.1" port = "{p.tls}" pem-file = "{setup.ec}" }}
+frontend = {{ host = "127.0.0.1" port = "{p.rsa}" pem-file = "{setup.rsa}" }}
+backend = "[127.0.0.1]:{p.backend}"
+workers = 1
+daemon = off
+quiet = on
+syslog = off
+user = "nobody"
+tls-protos = TLSv1.2 TLSv1.3
+""")
+    return ["hitch", f"--config={path}"]
+
+
+def tidegate(mode):
+    def command(setup):
+        p = setup.ports
+        tls = "tls: {{certificates: [{{certificate: {0}, key: {0}}}]}}"
+        limits = setup.extra.get("tidegate", "")
+        path = setup.write(f"tidegate-{mode}.yaml", f"""
+workers: 1
+listeners:
+  - {{name: tls, bind: ["127.0.0.1:{p.tls}"], mode: {mode}, pool: echo, {tls.format(setup.ec)}}}
+  - {{name: rsa, bind: ["127.0.0.1:{p.rsa}"], mode: {mode}, pool: echo, {tls.format(setup.rsa)}}}
+  - {{name: plain, bind: ["127.0.0.1:{p.plain}"], mode: {mode}, pool: echo}}
+pools:
+  - {{name: echo, backends: ["127.0.0.1:{p.backend}"]}}
+{limits}
+""")
+        return [binary("tidegate"), "run", "--config", path]
+    return command
+
+
+def binary(name):
+    """A release build of ours; the environment may name another one."""
+    return os.environ.get(name.upper().replace("-", "_") + "_BINARY") or os.path.join(
+        ROOT, ".build", "release", name)
+
+
+@dataclass
+class Kind:
+    command: callable
+    program: str
+    # False exactly when it has no listener without TLS.
+    plain: bool = True
+    ours: bool = False
+
+    def is_installed(self):
+        return shutil.which(self.program) is not None
+
+
+def kinds():
+    ours = binary("tidegate")
+    return {
+        "tidegate": Kind(tidegate("websocket"), ours, ours=True),
+        "tidegate-tcp": Kind(tidegate("tcp"), ours, ours=True),
+        "haproxy-http": Kind(haproxy("http"), "haproxy"),
+        "haproxy-tcp": Kind(haproxy("tcp"), "haproxy"),
+        "nginx-http": Kind(nginx("http"), "nginx"),
+        "nginx-stream": Kind(nginx("stream"), "nginx"),
+        "hitch": Kind(hitch, "hitch", plain=False),
+    }
+
+
+def version(name):
+    kind = kinds()[name]
+    flag = {"haproxy": "-v", "nginx": "-v", "hitch": "--version"}.get(kind.program, "--version")
+    done = subprocess.run([kind.program, flag], capture_output=True, text=True)
+    return (done.stdout + done.stderr).strip().split("\n")[0]
+
+
+class Running:
+    """A proxy and its backend, in their place, ready for a load."""
+
+    def __init__(self, name, setup, isolated=True, backend=()):
+        self.name, self.setup = name, setup
+        self.place = machine.Place(isolated)
+        self.log = open(os.path.join(setup.folder, f"{name}.log"), "w")
+        try:
+            self.backend = self.place.start(
+                [binary("tidegate-storm"), "backend", "--bind", f"127.0.0.1:{setup.ports.backend}", *backend],
+                machine.LOAD_CPU, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, first=True)
+            self.backend.stdout.readline()
+            self.proxy = self.place.start(
+                kinds()[name].command(setup), machine.PROXY_CPU,
+                stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+            self._wait_for(setup.ports.tls)
+            machine.pin(self.proxy.pid, machine.PROXY_CPU)
+        except BaseException:
+            self.close()
+            raise
+
+    def _wait_for(self, port):
+        probe = ["bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}"]
+        deadline = time.monotonic() + 10
+        while subprocess.run(self.place.command(probe), stderr=subprocess.DEVNULL).returncode:
+            if self.proxy.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit(f"{self.name} doesn't start: see {self.log.name}")
+            time.sleep(0.05)
+
+    def cpu_seconds(self):
+        return machine.cpu_seconds(self.proxy.pid)
+
+    def resident_kib(self):
+        return machine.resident_kib(self.proxy.pid)
+
+    def close(self):
+        for process in (getattr(self, "proxy", None), getattr(self, "backend", None)):
+            if process:
+                machine.stop(process)
+        self.place.close()
+        self.log.close()

@@ -1,0 +1,49 @@
+"""Tables and files of results."""
+
+import json
+import statistics
+
+from . import proxies
+
+
+def medians(samples):
+    """{figure: {proxy: [values]}} -> {figure: {proxy: median}}"""
+    return {
+        figure: {name: statistics.median(values) for name, values in by_proxy.items() if values}
+        for figure, by_proxy in samples.items()
+    }
+
+
+def ratio(by_proxy, ours="tidegate"):
+    """Ours over the best peer, and that peer; nil where one of them is missing."""
+    kinds = proxies.kinds()
+    peers = {name: value for name, value in by_proxy.items() if not kinds[name].ours}
+    if ours not in by_proxy or not peers:
+        return None
+    best = min(peers, key=peers.get)
+    return by_proxy[ours] / peers[best], best
+
+
+def table(figures, names, samples):
+    middle = medians(samples)
+    lines = [
+        "| figure | unit | " + " | ".join(names) + " | tidegate / best peer |",
+        "|---|---|" + "---|" * (len(names) + 1),
+    ]
+    for figure in figures:
+        by_proxy = middle.get(figure.key, {})
+        cells = [_number(by_proxy[name]) if name in by_proxy else "-" for name in names]
+        found = ratio(by_proxy)
+        last = f"{found[0]:.2f} ({found[1]})" if found else "-"
+        lines.append(f"| {figure.title} | {figure.unit} | " + " | ".join(cells) + f" | {last} |")
+    return "\n".join(lines)
+
+
+def _number(value):
+    return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 100 else f"{value:.0f}"
+
+
+def save(path, content):
+    with open(path, "w") as file:
+        json.dump(content, file, indent=1, sort_keys=True)
+        file.write("\n")
