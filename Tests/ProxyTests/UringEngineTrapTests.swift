@@ -110,8 +110,11 @@ import Uring
     #expect(driver.acceptOverruns == 0)
   }
 
-  @Test func `a client that comes while accepts are cancelled is accepted by those armed anew`() throws {
-    let driver = try Driver(accepted: 1000, outgoing: 1000, reserve: 32)
+  @Test(arguments: [32, 4096])
+  func `a client that comes while accepts are cancelled is accepted by those armed anew`(_ reserve: Int)
+    throws
+  {
+    let driver = try Driver(accepted: 1000, outgoing: 1000, reserve: reserve)
     // Connects of the engine's own reach the listener in the very enter that cancels the accepts.
     for round in 0..<200 {
       let connecting = try (0..<4).map { _ in try #require(driver.connect()) }
