@@ -52,6 +52,7 @@ public struct ClientPlan {
     misbehaviour = Misbehaviour.allCases.randomElement(using: &random)
     phase = Phase.allCases.randomElement(using: &random)!
     patience = Int.random(in: 0...6, using: &random)
+    floodIfBlind()
   }
 
   /// A WebSocket client that misbehaves so and there.
@@ -61,5 +62,14 @@ public struct ClientPlan {
     self.misbehaviour = misbehaviour
     self.phase = phase
     patience = Int.random(in: 0...6, using: &random)
+    floodIfBlind()
+  }
+
+  /// Who never reads sends enough to fill every buffer on the way, so that sends get stuck.
+  private mutating func floodIfBlind() {
+    guard misbehaviour == .stopReading || misbehaviour == .stall else { return }
+    isPipelining = true
+    messages = 4
+    frameMax = 60_000
   }
 }

@@ -46,6 +46,8 @@ final class SimulatedClient {
   var isDone: Bool { outcome != .underWay }
   /// True exactly when it has reset its connection.
   var hasReset: Bool { plan.misbehaviour == .reset && outcome == .misbehaved }
+  /// True exactly when it had its 101 and hadn't said goodbye.
+  var wasExchanging: Bool { phase == .exchanging }
   var address: Endpoint { .ip(IPAddress(ipv4: 0x0a00_0000 + UInt32(id)), port: 40_000) }
   var description: String {
     "client \(id): \(plan.kind), \(plan.misbehaviour.map { "\($0) in \(plan.phase)" } ?? "orderly"), "
@@ -239,7 +241,7 @@ extension SimulatedClient {
         outcome = .refused(status: status)
       }
     case .plainHTTP: outcome = isAnswered ? .completed : .refused(status: status)
-    case .garbage: outcome = .completed
+    case .garbage: outcome = .refused(status: status)
     }
   }
 
