@@ -13,6 +13,8 @@ public struct ClientPlan {
 
   public enum Misbehaviour: Sendable, CaseIterable {
     case reset
+    /// Reads no more, and resets when sends to it are stuck.
+    case resetBlind
     /// Closes its descriptor in the middle of things.
     case vanish
     /// Neither reads nor writes any more.
@@ -67,7 +69,8 @@ public struct ClientPlan {
 
   /// Who never reads sends enough to fill every buffer on the way, so that sends get stuck.
   private mutating func floodIfBlind() {
-    guard misbehaviour == .stopReading || misbehaviour == .stall else { return }
+    guard misbehaviour != nil, misbehaviour != .reset, misbehaviour != .vanish, misbehaviour != .halfClose
+    else { return }
     isPipelining = true
     messages = 4
     frameMax = 60_000
