@@ -13,6 +13,8 @@ public struct ClientPlan {
 
   public enum Misbehaviour: Sendable, CaseIterable {
     case reset
+    /// Reads no more, and resets when sends to it are stuck.
+    case resetBlind
     /// Closes its descriptor in the middle of things.
     case vanish
     /// Neither reads nor writes any more.
@@ -52,6 +54,7 @@ public struct ClientPlan {
     misbehaviour = Misbehaviour.allCases.randomElement(using: &random)
     phase = Phase.allCases.randomElement(using: &random)!
     patience = Int.random(in: 0...6, using: &random)
+    floodIfBlind()
   }
 
   /// A WebSocket client that misbehaves so and there.
@@ -61,5 +64,15 @@ public struct ClientPlan {
     self.misbehaviour = misbehaviour
     self.phase = phase
     patience = Int.random(in: 0...6, using: &random)
+    floodIfBlind()
+  }
+
+  /// Who never reads sends enough to fill every buffer on the way, so that sends get stuck.
+  private mutating func floodIfBlind() {
+    guard misbehaviour != nil, misbehaviour != .reset, misbehaviour != .vanish, misbehaviour != .halfClose
+    else { return }
+    isPipelining = true
+    messages = 4
+    frameMax = 60_000
   }
 }

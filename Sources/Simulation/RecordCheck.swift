@@ -8,12 +8,15 @@ struct RecordCheck {
   /// What doesn't fit; empty when all does.
   /// - Parameter isWebSocket: False where the worker relays bytes without looking at them.
   func faults(isWebSocket: Bool) -> [String] {
+    // A backend that misbehaves may have had the last word.
+    guard !client.isExcused else { return [] }
     switch client.outcome {
     case .completed where client.plan.kind == .webSocket: return served(isWebSocket ? orderly : finished)
     case .completed where client.plan.kind == .plainHTTP: return served(isWebSocket ? answered : finished)
     case .refused(let status) where status != 0 && isWebSocket: return served { $0.status == UInt16(status) }
-    case .misbehaved where client.hasReset:
-      return served { $0.end.who != .operator && $0.end.cause != .drained }
+    case .misbehaved where client.hasReset && client.wasExchanging:
+      // It hadn't said goodbye: whatever the kernel made of the reset, that was no orderly end.
+      return served { $0.end.phase != .relaying || $0.end.cause != .finished }
     case .completed, .refused, .cut, .misbehaved, .underWay: return []
     }
   }

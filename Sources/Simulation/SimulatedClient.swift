@@ -30,6 +30,8 @@ final class SimulatedClient {
   private var hasStalled = false
   private var hasStoppedReading = false
   private var hasFinished = false
+  private var blindSteps = 0
+  private static let blindStepsMax = 40
   private var isAwake = false
   private var outbox = ByteStream()
   private var inbox = ByteStream()
@@ -45,7 +47,11 @@ final class SimulatedClient {
 
   var isDone: Bool { outcome != .underWay }
   /// True exactly when it has reset its connection.
-  var hasReset: Bool { plan.misbehaviour == .reset && outcome == .misbehaved }
+  var hasReset: Bool {
+    (plan.misbehaviour == .reset || plan.misbehaviour == .resetBlind) && outcome == .misbehaved
+  }
+  /// True exactly when it had its 101 and hadn't said goodbye.
+  var wasExchanging: Bool { phase == .exchanging }
   var address: Endpoint { .ip(IPAddress(ipv4: 0x0a00_0000 + UInt32(id)), port: 40_000) }
   var description: String {
     "client \(id): \(plan.kind), \(plan.misbehaviour.map { "\($0) in \(plan.phase)" } ?? "orderly"), "
@@ -84,7 +90,7 @@ final class SimulatedClient {
     guard !isDone else { return }
     addFrames()
     write(socket)
-    if hasStoppedReading { endStall(socket) }
+    if hasStoppedReading { endBlindness(socket) }
     if socket.isDeadForPeer || (!hasStoppedReading && socket.isAtEndForPeer) { end(socket) }
     if !isDone && wantsMore(socket) { wake(in: world) }
   }
@@ -104,7 +110,8 @@ final class SimulatedClient {
 
   private func wantsMore(_ socket: SimulatedSocket) -> Bool {
     let canWrite = !outbox.isEmpty && !hasFinished && socket.roomForPeer > 0
-    let isWaitingToMisbehave = plan.misbehaviour != nil && !hasStalled && !hasStoppedReading && !hasFinished
+    let isBlindForGood = hasStoppedReading && plan.misbehaviour != .resetBlind
+    let isWaitingToMisbehave = plan.misbehaviour != nil && !hasStalled && !isBlindForGood && !hasFinished
     return canWrite || (!socket.toPeer.isEmpty && !hasStoppedReading)
       || (isWaitingToMisbehave && phase.rawValue >= plan.phase.rawValue)
   }
@@ -127,11 +134,21 @@ extension SimulatedClient {
       socket.peerClose()
       outcome = .misbehaved
     case .stall: hasStalled = true
-    case .stopReading: hasStoppedReading = true
+    case .stopReading, .resetBlind: hasStoppedReading = true
     case .halfClose:
       hasFinished = true
       socket.peerFinish()
     case nil: break
+    }
+  }
+
+  private func endBlindness(_ socket: SimulatedSocket) {
+    blindSteps += 1
+    if plan.misbehaviour == .resetBlind && blindSteps > Self.blindStepsMax {
+      socket.peerReset()
+      outcome = .misbehaved
+    } else {
+      endStall(socket)
     }
   }
 
@@ -239,12 +256,13 @@ extension SimulatedClient {
         outcome = .refused(status: status)
       }
     case .plainHTTP: outcome = isAnswered ? .completed : .refused(status: status)
-    case .garbage: outcome = .completed
+    case .garbage: outcome = .refused(status: status)
     }
   }
 
-  /// The status of what came in place of a 101; 0 when nothing did.
+  /// The status of what came in place of a 101; 0 when no whole head did.
   private var status: Int {
+    guard SimulatedHead.length(inbox) != nil else { return 0 }
     let words = String(decoding: inbox.first(64), as: UTF8.self).split(separator: " ")
     return words.count > 1 ? Int(words[1]) ?? 0 : 0
   }

@@ -9,6 +9,9 @@ public protocol SimulatedDriver: ~Copyable {
   /// How often buffers, slots or sockets had run out, which may cost any client its connection.
   var exhaustions: UInt64 { get }
 
+  /// True exactly when it answers bytes that are no HTTP, instead of passing them on.
+  var answersGarbage: Bool { get }
+
   /// What must be zero at rest and isn't, one description each; empty when all is well.
   func leftovers() -> [String]
 }

@@ -26,6 +26,8 @@ public struct WorkerDriver: ~Copyable, SimulatedDriver {
     worker.buffersExhausted + shared.counters[.slotsExhausted] + shared.counters[.descriptorsExhausted]
   }
 
+  public var answersGarbage: Bool { topology.settings.listeners[0].mode == .websocket }
+
   public func leftovers() -> [String] {
     let counts = [
       "connections": worker.connectionCount, "deadlines": worker.timerCount,
@@ -42,10 +44,9 @@ public struct WorkerDriver: ~Copyable, SimulatedDriver {
   private func recordFaults() -> [String] {
     var records: [ConnectionRecord] = []
     shared.records.drain { records.append($0) }
-    let isWebSocket = topology.settings.listeners[0].mode == .websocket
     let byClient = Dictionary(grouping: records) { $0.client }
     return world.clients.flatMap { client in
-      RecordCheck(client: client, records: byClient[client.address] ?? []).faults(isWebSocket: isWebSocket)
+      RecordCheck(client: client, records: byClient[client.address] ?? []).faults(isWebSocket: answersGarbage)
     }
   }
 

@@ -42,6 +42,7 @@ struct TinyRelay: ~Copyable, SimulatedDriver {
     self.engine.startAccepting(listener: 0, descriptors: [])
   }
 
+  var answersGarbage: Bool { false }
   var buffersTaken: Int { engine.buffers.takenCount }
   var exhaustions: UInt64 { engine.buffers.exhaustedCount + slotsExhausted }
   func leftovers() -> [String] { pairs.count == 0 ? [] : ["\(pairs.count) pairs are left"] }
