@@ -2,6 +2,8 @@
 # Fuzzes every parser of Sources/Wire for SECONDS each (60 by default), with libFuzzer and the address sanitizer.
 # An input that traps, or gives another answer in pieces than as a whole, ends the run and is kept in .build/fuzz.
 set -eu
+# A trap is libFuzzer's to report.
+export SWIFT_BACKTRACE=enable=no
 seconds="${1:-60}"
 cd "$(dirname "$0")/.."
 out="$PWD/.build/fuzz"
@@ -28,5 +30,5 @@ for target in Fuzz/Targets/*.swift; do
   echo "== $name"
   # shellcheck disable=SC2086
   "$out/$name" -max_total_time="$seconds" -max_len=4096 -timeout=10 -verbosity=0 -print_final_stats=1 \
-    -artifact_prefix="$out/$name-" "$corpus" $seeds
+    -artifact_prefix="$out/$name-" "$corpus" $seeds </dev/null
 done

@@ -41,12 +41,20 @@ public struct FrameObserver: Sendable {
   /// Looks at the bytes that follow those of the call before.
   public mutating func observe(_ bytes: Span<UInt8>) -> FrameFacts {
     var facts = FrameFacts()
+    observe(bytes, into: &facts)
+    return facts
+  }
+
+  /// Not inlined: Swift 6.3's optimizer otherwise drops every change to the caller's facts, and all calls
+  /// report nothing. FrameObserverTests show it when they run in the release build.
+  @inline(never)
+  private mutating func observe(_ bytes: Span<UInt8>, into facts: inout FrameFacts) {
     var index = 0
     let count = bytes.count
     while index < count {
       switch stage {
       case .payload: index += takePayload(bytes, from: index, &facts)
-      case .opaque: return facts
+      case .opaque: return
       case .first:
         takeFirst(bytes[index], &facts)
         index += 1
@@ -61,7 +69,6 @@ public struct FrameObserver: Sendable {
         index += 1
       }
     }
-    return facts
   }
 
   private mutating func turnOpaque(_ violation: FrameViolation, _ facts: inout FrameFacts) {
