@@ -45,8 +45,8 @@ public struct FrameObserver: Sendable {
     return facts
   }
 
-  /// Not inlined: Swift 6.3's optimizer otherwise drops every change to the caller's local facts, and all calls
-  /// would report nothing. FrameObserverTests show it when they run in the release build.
+  /// Not inlined: Swift 6.3's optimizer otherwise drops every change to the caller's facts, and all calls
+  /// report nothing. FrameObserverTests show it when they run in the release build.
   @inline(never)
   private mutating func observe(_ bytes: Span<UInt8>, into facts: inout FrameFacts) {
     var index = 0
