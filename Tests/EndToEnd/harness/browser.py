@@ -70,7 +70,10 @@ class Browser:
             assert title.startswith(until), title
             return title
 
-        return eventually(done, seconds, f"the page's title begins with {until!r}")
+        try:
+            return eventually(done, seconds, f"the page's title begins with {until!r}")
+        finally:
+            self.call("Target.closeTarget", targetId=target)
 
     def close(self):
         if hasattr(self, "session"):
