@@ -77,6 +77,7 @@ http {
   uwsgi_temp_path $work/d; scgi_temp_path $work/e;
   server {
     listen 127.0.0.1:$((port + 1)) ssl; ssl_certificate $work/certificate; ssl_certificate_key $work/key;
+    ssl_protocols TLSv1.2 TLSv1.3;
     location / {
       proxy_pass http://$at; proxy_http_version 1.1;
       proxy_set_header Upgrade \$http_upgrade; proxy_set_header Connection upgrade;
@@ -90,9 +91,9 @@ pids="$pids $!"
 tls=127.0.0.1:$((port + 1))
 for _ in $(seq 100); do "$storm" cycle --address "$tls" --tls 1.3 --count 1 > /dev/null 2>&1 && break; sleep 0.05; done
 for version in 1.2 1.3; do
-  "$storm" cycle --address "$tls" --tls $version --groups P-256 --count 200 --json > "$work/cycle" || fail "TLS $version"
+  "$storm" cycle --address "$tls" --tls $version --groups P-256 --count 200 --json > "$work/cycle" || fail "TLS $version: $(cat "$work/cycle")"
   equal resumed "$work/cycle" 0 "TLS $version full"
-  "$storm" cycle --address "$tls" --tls $version --resume --count 208 --json > "$work/cycle" || fail "TLS $version"
+  "$storm" cycle --address "$tls" --tls $version --resume --count 208 --json > "$work/cycle" || fail "TLS $version: $(cat "$work/cycle")"
   equal resumed "$work/cycle" 200 "TLS $version resumed"
   "$storm" echo --address "$tls" --tls $version --size 100000 --connections 3 --count 90 --json > "$work/echo" ||
     fail "TLS $version echo"
