@@ -66,6 +66,8 @@ extension SimulatedWorld {
     socket.sending?.isScheduled = false
     if socket.wasReset || socket.proxyFinished {
       let error = socket.takeSendError()
+      // The receive's end may be seen before the send's error, and looks like a clean FIN then.
+      if socket.wasReset && socket.toProxy.isEmpty && chance(0.5) { endReceive(socket, 0) }
       return endSend(socket, send.sent > 0 ? Int32(send.sent) : error, pool)
     }
     if socket.peerClosed {
