@@ -96,7 +96,7 @@ private final class Bench {
     let bench = try Bench()
     let other = bench.folder.path + "/other.sock"
     bench.proxy.state.withLock {
-      $0.refusal = ProxyError(location: SourceLocation(line: 2, column: 5), message: "no such certificate")
+      $0.refusal = ProxyError("no such certificate", at: SourceLocation(line: 2, column: 5))
     }
     try bench.write(Bench.yaml(other))
     let outcome = bench.supervisor.reload()
