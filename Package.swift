@@ -28,6 +28,7 @@ let package = Package(
   targets: [
     // C shims, headers only.
     .target(name: "CUring", linkerSettings: [.linkedLibrary("uring")]),
+    .target(name: "CEpoll"),
     .target(name: "COpenSSL", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
 
     // Leaves: no I/O, no clock.
@@ -77,7 +78,7 @@ let package = Package(
     .executableTarget(
       name: "tidegate-storm",
       dependencies: [
-        "Basics", "COpenSSL",
+        "Basics", "CEpoll", "COpenSSL",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

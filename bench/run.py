@@ -56,16 +56,13 @@ class Bench:
         self.scale.idle = options.idle or self.scale.idle
         self.isolated = not options.no_namespaces
         self.folder = folder
-        self.ec, self.rsa = material.certificates(folder)
+        self.pems = material.certificates(folder)
         self.samples = {figure.key: {name: [] for name in self.names} for figure in self.figures}
         self.details = []
         self.failures = []
 
     def setup(self, index, name, relaying):
-        folder = os.path.join(self.folder, name)
-        os.makedirs(folder, exist_ok=True)
-        os.chmod(folder, 0o777)
-        return proxies.Setup(proxies.Ports.numbered(index), folder, self.ec, self.rsa, relaying=relaying)
+        return proxies.Setup.made(self.folder, index, name, self.pems, relaying=relaying)
 
     def run(self):
         groups = [

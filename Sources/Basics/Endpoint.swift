@@ -31,8 +31,10 @@ public struct IPAddress: Hashable, Sendable, CustomStringConvertible {
       self.init(ipv4: UInt32(bigEndian: v4.s_addr))
     } else if inet_pton(AF_INET6, text, &v6) == 1 {
       let halves = withUnsafeBytes(of: &v6) {
-        (UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self)),
-         UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+        (
+          UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self)),
+          UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+        )
       }
       self.init(ipv6High: halves.0, low: halves.1)
     } else {
@@ -85,7 +87,9 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
   }
 
   private static func port(_ text: Substring) -> UInt16? {
-    guard (1...5).contains(text.utf8.count), text.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
+    guard (1...5).contains(text.utf8.count), text.utf8.allSatisfy({ (48...57).contains($0) }) else {
+      return nil
+    }
     return UInt16(text)
   }
 

@@ -28,7 +28,9 @@ extension Worker where Engine: ~Copyable {
         stopAccepting(index)
       }
     }
-    for bind in next.binds where bind.index >= binds.count || binds[bind.index] == nil { startAccepting(bind) }
+    for bind in next.binds where bind.index >= binds.count || binds[bind.index] == nil {
+      startAccepting(bind)
+    }
   }
 
   private mutating func stopAccepting(_ index: Int) {

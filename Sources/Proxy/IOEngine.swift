@@ -89,7 +89,7 @@ public protocol IOEngine: ~Copyable {
   var peerAddress: Endpoint? { get }
 
   /// Receives into a buffer of the pool. With `multishot` until cancelled, the peer's end (result 0), an
-  /// error, or -ENOBUFS when the pool has run dry; else once.
+  /// error, -ENOBUFS when the pool has run dry, or a bounded number of bytes has come; else once.
   mutating func receive(_ socket: SocketHandle, multishot: Bool, _ token: CompletionToken)
 
   /// Sends the payloads of up to `sendBatch` buffers of a queue, first to last, all of it or an error:

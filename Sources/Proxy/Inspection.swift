@@ -13,7 +13,8 @@ extension Topology {
     }
     let binds = listeners.enumerated().map { index, listener in
       let endpoint = listener.settings.bind[0]
-      return BoundListener(index: index, listener: listener, wanted: endpoint, bound: endpoint, descriptors: [[]])
+      return BoundListener(
+        index: index, listener: listener, wanted: endpoint, bound: endpoint, descriptors: [[]])
     }
     return Topology(settings: settings, listeners: listeners, pools: pools, binds: binds)
   }

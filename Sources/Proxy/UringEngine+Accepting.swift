@@ -1,5 +1,4 @@
 internal import Basics
-internal import CUring
 internal import Glibc
 internal import Uring
 
@@ -10,15 +9,20 @@ extension UringEngine {
   /// when slots get scarce, it goes over to accepts of one client each, never more than there are slots: the
   /// table never runs full, which would drop a client.
   struct Acceptor {
-    enum Multishot { case none, armed, cancelled }
     var descriptor: Int32
     /// Changes with each listener that has this index: completions for one before it are recognised.
     var generation: UInt32
     /// True exactly when the worker wants clients.
     var isWanted: Bool
-    var multishot = Multishot.none
+    /// True exactly while a multishot is armed.
+    var hasMultishot = false
     /// Accepts of one client each that are armed.
     var singleCount = 0
+    /// True exactly while what is armed is being cancelled. Nothing is armed until all of it has ended: the
+    /// kernel may still wake a cancelled accept for a client, of whom the others wouldn't be told then.
+    var isCancelled = false
+
+    var isArmed: Bool { hasMultishot || singleCount > 0 }
 
     static let singleCountMax = 64
   }
@@ -42,8 +46,7 @@ extension UringEngine {
     for ring in 0..<ringCount {
       let index = Int(listener) * ringCount + ring
       acceptors[index].isWanted = false
-      cancelMultishot(index)
-      if acceptors[index].singleCount > 0 { cancelAccept(index, multishot: false) }
+      cancelAccepts(index)
     }
   }
 
@@ -70,15 +73,16 @@ extension UringEngine {
     return CompletionToken(operation: Operation.accept.rawValue, slot: slot).rawValue
   }
 
-  private mutating func cancelMultishot(_ index: Int) {
-    guard acceptors[index].multishot == .armed else { return }
-    acceptors[index].multishot = .cancelled
-    cancelAccept(index, multishot: true)
-  }
-
-  private mutating func cancelAccept(_ index: Int, multishot: Bool) {
-    members[index % ringCount].ring.cancel(
-      acceptToken(index, multishot: multishot), userData: Internal.ignored.rawValue << 56)
+  private mutating func cancelAccepts(_ index: Int) {
+    guard acceptors[index].isArmed, !acceptors[index].isCancelled else { return }
+    acceptors[index].isCancelled = true
+    let ignored = Internal.ignored.rawValue << 56
+    if acceptors[index].hasMultishot {
+      members[index % ringCount].ring.cancel(acceptToken(index, multishot: true), userData: ignored)
+    }
+    if acceptors[index].singleCount > 0 {
+      members[index % ringCount].ring.cancel(acceptToken(index, multishot: false), userData: ignored)
+    }
   }
 
   /// Arms what is wanted and not armed, as far as there are slots.
@@ -89,16 +93,25 @@ extension UringEngine {
   }
 
   private mutating func arm(_ index: Int) {
-    let ring = index % ringCount
-    let free = members[ring].table.acceptedFree
+    guard !acceptors[index].isCancelled else { return }
+    let free = members[index % ringCount].table.acceptedFree
     if free >= acceptReserve {
-      guard acceptors[index].multishot == .none else { return }
-      acceptors[index].multishot = .armed
-      members[ring].ring.accept(
-        from: acceptors[index].descriptor, multishot: true, userData: acceptToken(index, multishot: true))
-      return
+      if !acceptors[index].hasMultishot { armMultishot(index) }
+    } else if acceptors[index].hasMultishot {
+      cancelAccepts(index)
+    } else {
+      armSingles(index, free: free)
     }
-    cancelMultishot(index)
+  }
+
+  private mutating func armMultishot(_ index: Int) {
+    acceptors[index].hasMultishot = true
+    members[index % ringCount].ring.accept(
+      from: acceptors[index].descriptor, multishot: true, userData: acceptToken(index, multishot: true))
+  }
+
+  private mutating func armSingles(_ index: Int, free: Int) {
+    let ring = index % ringCount
     // Not all to the first listener, which may be an idle one.
     let share = min(Acceptor.singleCountMax, max(1, free * ringCount / (4 * acceptors.count)))
     while acceptors[index].singleCount < share, members[ring].singleCount < free {
@@ -120,29 +133,39 @@ extension UringEngine {
     acceptorsChanged = true
     let isMultishot = token.slot.generation >> 23 != 0
     let index = Int(token.slot.index) * ringCount + current
-    let isStale = acceptors[index].generation != token.slot.generation & 0x7f_ffff
     if !isMultishot { members[current].singleCount -= 1 }
-    let wasCancelled = acceptors[index].multishot == .cancelled
-    if !isStale {
-      if !isMultishot { acceptors[index].singleCount -= 1 }
-      if isMultishot && !entry.more { acceptors[index].multishot = .none }
+    guard acceptors[index].generation == token.slot.generation & 0x7f_ffff else {
+      // The listener has been stopped.
+      if entry.result >= 0 { refuse(accepted(UInt32(entry.result))) }
+      return nil
     }
-    let socket = entry.result >= 0 ? accepted(UInt32(entry.result), isStale: isStale) : SocketHandle.none
-    if isStale || entry.result == -ECANCELED { return nil }
+    noteEnd(index, isMultishot: isMultishot, entry)
+    guard entry.result != -ECANCELED else { return nil }
     if entry.result == -ENFILE { acceptOverruns += 1 }
-    let endedItself = isMultishot && !entry.more && !wasCancelled
-    if entry.result < 0 || endedItself { acceptors[index].isWanted = false }
+    let socket = entry.result >= 0 ? accepted(UInt32(entry.result)) : SocketHandle.none
     return Completion(
       token: CompletionToken(
         operation: token.operation, slot: SlotID(index: token.slot.index, generation: 0)),
       result: min(0, entry.result), socket: socket, more: acceptors[index].isWanted)
   }
 
-  private mutating func accepted(_ slot: UInt32, isStale: Bool) -> SocketHandle {
+  /// An accept of the listener's may have ended. If not because we wanted it, the worker has to resume.
+  private mutating func noteEnd(_ index: Int, isMultishot: Bool, _ entry: Ring.Entry) {
+    let hasEnded = !entry.more
+    if hasEnded {
+      if isMultishot { acceptors[index].hasMultishot = false } else { acceptors[index].singleCount -= 1 }
+    }
+    let isUnexpected = isMultishot && hasEnded || entry.result < 0
+    if isUnexpected && !acceptors[index].isCancelled { acceptors[index].isWanted = false }
+    if !acceptors[index].isArmed { acceptors[index].isCancelled = false }
+  }
+
+  private mutating func accepted(_ slot: UInt32) -> SocketHandle {
     members[current].table.noteAccepted(slot)
-    let socket = SocketHandle(ring: current, slot: slot)
-    guard isStale else { return socket }
+    return SocketHandle(ring: current, slot: slot)
+  }
+
+  private mutating func refuse(_ socket: SocketHandle) {
     close(socket, reset: true, CompletionToken(rawValue: Internal.ignored.token(socket)))
-    return .none
   }
 }

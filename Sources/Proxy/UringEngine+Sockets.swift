@@ -1,5 +1,4 @@
 public import Basics
-internal import CUring
 internal import Uring
 
 extension SocketHandle {
@@ -17,7 +16,7 @@ extension UringEngine {
 
   public mutating func receive(_ socket: SocketHandle, multishot: Bool, _ token: CompletionToken) {
     members[socket.ring].ring.receive(
-      checked(socket), group: 0, multishot: multishot, userData: token.rawValue)
+      checked(socket), group: 0, multishotLimit: multishot ? multishotLimit : 0, userData: token.rawValue)
   }
 
   public mutating func send(

@@ -1,5 +1,4 @@
 public import Basics
-internal import CUring
 internal import Glibc
 internal import Uring
 
@@ -57,7 +56,8 @@ extension UringEngine {
     for ring in 1..<ringCount {
       members[ring].ring.setSignalling(true)
       enterIfNeeded(ring)
-      if members[ring].ring.hasEntries { isReady = true }
+      // What an enter leaves undone isn't signalled.
+      if members[ring].ring.hasEntries || members[ring].ring.hasWork { isReady = true }
     }
     members[0].ring.enter(wait: wait && !isReady, nanoseconds: nanoseconds)
     for ring in 1..<ringCount {

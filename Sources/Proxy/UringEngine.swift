@@ -1,5 +1,4 @@
 public import Basics
-internal import CUring
 internal import Glibc
 internal import Uring
 
@@ -53,6 +52,9 @@ public struct UringEngine: ~Copyable, IOEngine {
   let kernelMemory = KernelMemory()
   /// Buffers that each ring keeps for receives.
   let receiveTarget: Int
+  /// Bytes after which a multishot receive ends by itself, so that a sender can't overrun a water mark by more.
+  /// 0 where the kernel can't do that: there every receive is a single one.
+  let multishotLimit: UInt32 = Ring.boundsMultishotReceives() ? 65536 : 0
   /// Buffers of the pool that receives leave for others.
   let receiveReserve: Int
 
@@ -67,7 +69,7 @@ public struct UringEngine: ~Copyable, IOEngine {
 
     init() {
       enabled.initialize(to: 1)
-      abort.initialize(to: linger(l_onoff: 1, l_linger: 0))
+      abort.initialize(to: .abortive)
       counts.initialize(repeating: 0, count: 2)
     }
 

@@ -93,7 +93,9 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
   }
 
   private mutating func dispatch(_ completion: Completion) {
-    guard let operation = Operation(rawValue: completion.token.operation) else { return dropStale(completion) }
+    guard let operation = Operation(rawValue: completion.token.operation) else {
+      return dropStale(completion)
+    }
     switch operation {
     case .accept: return accepted(completion)
     case .wake: return takeCommands()

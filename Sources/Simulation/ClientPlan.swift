@@ -3,7 +3,7 @@ internal import Basics
 /// What a simulated client is up to.
 public struct ClientPlan {
   enum Kind: CaseIterable {
-    /// Upgrades, exchanges its frames, says goodbye.
+    /// Upgrades, exchanges its messages, says goodbye.
     case webSocket
     /// A request that is no upgrade.
     case plainHTTP
@@ -13,6 +13,8 @@ public struct ClientPlan {
 
   public enum Misbehaviour: Sendable, CaseIterable {
     case reset
+    /// Reads no more, and resets when sends to it are stuck.
+    case resetBlind
     /// Closes its descriptor in the middle of things.
     case vanish
     /// Neither reads nor writes any more.
@@ -31,7 +33,7 @@ public struct ClientPlan {
   var phase = Phase.connected
   /// Steps in that phase before it does.
   var patience = 0
-  var frames: Int
+  var messages: Int
   var frameMax: Int
   /// True exactly when it sends on without waiting for the echo.
   var isPipelining: Bool
@@ -40,7 +42,7 @@ public struct ClientPlan {
 
   init(faults: Faults, random: inout SeededGenerator) {
     frameMax = [40, 300, 3000, 20_000, 70_000][Int.random(in: 0..<5, using: &random)]
-    frames = Int.random(in: 0...(frameMax > 3000 ? 2 : 8), using: &random)
+    messages = Int.random(in: 0...(frameMax > 3000 ? 2 : 8), using: &random)
     isPipelining = Bool.random(using: &random)
     finishesFirst = Bool.random(using: &random)
     switch Int.random(in: 0..<12, using: &random) {
@@ -52,6 +54,7 @@ public struct ClientPlan {
     misbehaviour = Misbehaviour.allCases.randomElement(using: &random)
     phase = Phase.allCases.randomElement(using: &random)!
     patience = Int.random(in: 0...6, using: &random)
+    floodIfBlind()
   }
 
   /// A WebSocket client that misbehaves so and there.
@@ -61,5 +64,15 @@ public struct ClientPlan {
     self.misbehaviour = misbehaviour
     self.phase = phase
     patience = Int.random(in: 0...6, using: &random)
+    floodIfBlind()
+  }
+
+  /// Who never reads sends enough to fill every buffer on the way, so that sends get stuck.
+  private mutating func floodIfBlind() {
+    guard misbehaviour != nil, misbehaviour != .reset, misbehaviour != .vanish, misbehaviour != .halfClose
+    else { return }
+    isPipelining = true
+    messages = 4
+    frameMax = 60_000
   }
 }

@@ -26,10 +26,12 @@ final class SimulatedClient {
   private(set) var socket: SimulatedSocket?
   private var phase = ClientPlan.Phase.connected
   private var stepsInPhase = 0
-  private var framesSent = 0
+  private(set) var messagesSent = 0
   private var hasStalled = false
   private var hasStoppedReading = false
   private var hasFinished = false
+  private var blindSteps = 0
+  private static let blindStepsMax = 40
   private var isAwake = false
   private var outbox = ByteStream()
   private var inbox = ByteStream()
@@ -44,6 +46,12 @@ final class SimulatedClient {
   }
 
   var isDone: Bool { outcome != .underWay }
+  /// True exactly when it has reset its connection.
+  var hasReset: Bool {
+    (plan.misbehaviour == .reset || plan.misbehaviour == .resetBlind) && outcome == .misbehaved
+  }
+  /// True exactly when it had its 101 and hadn't said goodbye.
+  var wasExchanging: Bool { phase == .exchanging }
   var address: Endpoint { .ip(IPAddress(ipv4: 0x0a00_0000 + UInt32(id)), port: 40_000) }
   var description: String {
     "client \(id): \(plan.kind), \(plan.misbehaviour.map { "\($0) in \(plan.phase)" } ?? "orderly"), "
@@ -73,16 +81,16 @@ final class SimulatedClient {
     guard !isDone, let socket else { return }
     world.record("client", id, phase.rawValue)
     defer { world.poke(socket) }
+    if isDue && !hasStalled { misbehave(socket) }
     if hasStalled { return endStall(socket) }
-    if isDue { misbehave(socket) }
-    guard !isDone, !hasStalled else { return }
+    guard !isDone else { return }
     stepsInPhase += 1
     if phase == .connected { enter(.requesting) }
     if !hasStoppedReading { read(socket, world) }
     guard !isDone else { return }
     addFrames()
     write(socket)
-    if hasStoppedReading { endStall(socket) }
+    if hasStoppedReading { endBlindness(socket) }
     if socket.isDeadForPeer || (!hasStoppedReading && socket.isAtEndForPeer) { end(socket) }
     if !isDone && wantsMore(socket) { wake(in: world) }
   }
@@ -102,7 +110,8 @@ final class SimulatedClient {
 
   private func wantsMore(_ socket: SimulatedSocket) -> Bool {
     let canWrite = !outbox.isEmpty && !hasFinished && socket.roomForPeer > 0
-    let isWaitingToMisbehave = plan.misbehaviour != nil && !hasStalled && !hasStoppedReading && !hasFinished
+    let isBlindForGood = hasStoppedReading && plan.misbehaviour != .resetBlind
+    let isWaitingToMisbehave = plan.misbehaviour != nil && !hasStalled && !isBlindForGood && !hasFinished
     return canWrite || (!socket.toPeer.isEmpty && !hasStoppedReading)
       || (isWaitingToMisbehave && phase.rawValue >= plan.phase.rawValue)
   }
@@ -125,11 +134,21 @@ extension SimulatedClient {
       socket.peerClose()
       outcome = .misbehaved
     case .stall: hasStalled = true
-    case .stopReading: hasStoppedReading = true
+    case .stopReading, .resetBlind: hasStoppedReading = true
     case .halfClose:
       hasFinished = true
       socket.peerFinish()
     case nil: break
+    }
+  }
+
+  private func endBlindness(_ socket: SimulatedSocket) {
+    blindSteps += 1
+    if plan.misbehaviour == .resetBlind && blindSteps > Self.blindStepsMax {
+      socket.peerReset()
+      outcome = .misbehaved
+    } else {
+      endStall(socket)
     }
   }
 
@@ -188,15 +207,31 @@ extension SimulatedClient {
   private func addFrames() {
     guard outbox.isEmpty, phase == .exchanging else { return }
     guard plan.isPipelining || expected.isEmpty else { return }
-    if framesSent < plan.frames {
-      framesSent += 1
-      let size = Int.random(in: 0...plan.frameMax, using: &random)
-      let start = Int.random(in: 0..<4096, using: &random)
-      add(SimulatedFrame(opcode: SimulatedFrame.binary, payload: Array(Self.noise[start..<start + size])))
+    if messagesSent < plan.messages {
+      addMessage(
+        pieces: Int.random(in: 0..<4, using: &random) == 0 ? Int.random(in: 2...4, using: &random) : 1)
     } else if expected.isEmpty {
       add(.goodbye)
       enter(.closing)
     }
+  }
+
+  /// A message of one frame or several, at times with a ping between them (RFC 6455 section 5.4).
+  private func addMessage(pieces: Int) {
+    messagesSent += 1
+    for piece in 0..<pieces {
+      if Int.random(in: 0..<8, using: &random) == 0 {
+        add(SimulatedFrame(opcode: SimulatedFrame.ping, payload: noise(atMost: 125)))
+      }
+      let opcode = piece == 0 ? SimulatedFrame.binary : SimulatedFrame.continuation
+      let payload = noise(atMost: plan.frameMax / pieces)
+      add(SimulatedFrame(opcode: opcode, payload: payload, isFinal: piece == pieces - 1))
+    }
+  }
+
+  private func noise(atMost limit: Int) -> [UInt8] {
+    let start = Int.random(in: 0..<4096, using: &random)
+    return Array(Self.noise[start..<start + Int.random(in: 0...limit, using: &random)])
   }
 
   private func add(_ frame: SimulatedFrame) {
@@ -221,12 +256,13 @@ extension SimulatedClient {
         outcome = .refused(status: status)
       }
     case .plainHTTP: outcome = isAnswered ? .completed : .refused(status: status)
-    case .garbage: outcome = .completed
+    case .garbage: outcome = .refused(status: status)
     }
   }
 
-  /// The status of what came in place of a 101; 0 when nothing did.
+  /// The status of what came in place of a 101; 0 when no whole head did.
   private var status: Int {
+    guard SimulatedHead.length(inbox) != nil else { return 0 }
     let words = String(decoding: inbox.first(64), as: UTF8.self).split(separator: " ")
     return words.count > 1 ? Int(words[1]) ?? 0 : 0
   }

@@ -1,18 +1,21 @@
 /// WebSocket frames as the simulated peers write and read them (RFC 6455 section 5.2).
 struct SimulatedFrame {
-  static let text: UInt8 = 0x1
+  static let continuation: UInt8 = 0x0
   static let binary: UInt8 = 0x2
   static let close: UInt8 = 0x8
+  static let ping: UInt8 = 0x9
 
   var opcode: UInt8
   var payload: [UInt8]
+  /// True exactly when it ends its message.
+  var isFinal = true
 
   /// The close frame of an orderly end: 1000.
   static let goodbye = SimulatedFrame(opcode: close, payload: [0x03, 0xe8])
 
   /// As a client sends it with a mask, as a server without.
   func encoded(mask: UInt32?) -> [UInt8] {
-    var bytes: [UInt8] = [0x80 | opcode]
+    var bytes: [UInt8] = [(isFinal ? 0x80 : 0) | opcode]
     let flag: UInt8 = mask == nil ? 0 : 0x80
     switch payload.count {
     case 0..<126: bytes.append(flag | UInt8(payload.count))
@@ -64,6 +67,7 @@ struct SimulatedFrame {
     let bytes = Array(stream.first(total))
     let key = Array(bytes[(2 + extra)..<(6 + extra)])
     let payload = masked(Array(bytes[(6 + extra)...]), key)
-    return .frame(SimulatedFrame(opcode: bytes[0] & 0x0f, payload: payload), length: total)
+    return .frame(
+      SimulatedFrame(opcode: bytes[0] & 0x0f, payload: payload, isFinal: bytes[0] & 0x80 != 0), length: total)
   }
 }

@@ -63,10 +63,10 @@ public struct Simulation {
 
   private mutating func judge(_ driver: borrowing some SimulatedDriver & ~Copyable) {
     if report.turns >= Self.turnsMax { report.violations.append("no rest after \(report.turns) turns") }
-    let mayRefuse = world.connectFaults > 0 || world.exhaustions > 0 || driver.buffersExhausted > 0
-    let mayCut = world.exhaustions > 0 || driver.buffersExhausted > 0
+    let mayRefuse = world.connectFaults > 0 || world.exhaustions > 0 || driver.exhaustions > 0
+    let mayCut = world.exhaustions > 0 || driver.exhaustions > 0
     for client in world.clients {
-      if let wrong = fault(of: client, mayRefuse: mayRefuse, mayCut: mayCut) {
+      if let wrong = fault(of: client, mayRefuse: mayRefuse, mayCut: mayCut, driver.answersGarbage) {
         report.violations.append(wrong)
       }
     }
@@ -77,8 +77,14 @@ public struct Simulation {
   }
 
   /// What is wrong with how it ended for a client; nil when it is explained.
-  private func fault(of client: SimulatedClient, mayRefuse: Bool, mayCut: Bool) -> String? {
-    let isInnocent = client.plan.misbehaviour == nil && client.plan.kind != .garbage && !client.isExcused
+  private func fault(of client: SimulatedClient, mayRefuse: Bool, mayCut: Bool, _ answersGarbage: Bool)
+    -> String?
+  {
+    let isInnocent = client.plan.misbehaviour == nil && !client.isExcused
+    if client.plan.kind == .garbage {
+      guard isInnocent, answersGarbage, !mayRefuse, client.outcome == .refused(status: 0) else { return nil }
+      return "garbage without an answer: \(client.description)"
+    }
     switch client.outcome {
     case .underWay: return "not at its end: \(client.description)"
     case .cut where isInnocent && !mayCut: return "cut without a cause: \(client.description)"

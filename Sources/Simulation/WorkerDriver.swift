@@ -8,8 +8,10 @@ public struct WorkerDriver: ~Copyable, SimulatedDriver {
   private var worker: Worker<SimulatedEngine>
   private let shared: WorkerShared
   private let topology: Topology
+  private let world: SimulatedWorld
 
   public init(_ simulation: Simulation, settings: Settings) {
+    world = simulation.world
     topology = Topology.withoutSockets(settings)
     shared = WorkerShared(index: 0, process: ProcessShared())
     worker = Worker(
@@ -19,7 +21,12 @@ public struct WorkerDriver: ~Copyable, SimulatedDriver {
   public mutating func turn() -> Bool { worker.turn() }
 
   public var buffersTaken: Int { worker.buffersTaken }
-  public var buffersExhausted: UInt64 { worker.buffersExhausted }
+
+  public var exhaustions: UInt64 {
+    worker.buffersExhausted + shared.counters[.slotsExhausted] + shared.counters[.descriptorsExhausted]
+  }
+
+  public var answersGarbage: Bool { topology.settings.listeners[0].mode == .websocket }
 
   public func leftovers() -> [String] {
     let counts = [
@@ -30,7 +37,17 @@ public struct WorkerDriver: ~Copyable, SimulatedDriver {
       "stale completions": Int(shared.counters[.completionsStale]),
       "connections accepted and not ended": Int(accepted) - Int(shared.counters[.connectionsEnded]),
     ]
-    return counts.filter { $0.value != 0 }.map { "\($0.value) \($0.key)" }.sorted()
+    return counts.filter { $0.value != 0 }.map { "\($0.value) \($0.key)" }.sorted() + recordFaults()
+  }
+
+  /// What the connections' records tell otherwise than their clients do.
+  private func recordFaults() -> [String] {
+    var records: [ConnectionRecord] = []
+    shared.records.drain { records.append($0) }
+    let byClient = Dictionary(grouping: records) { $0.client }
+    return world.clients.flatMap { client in
+      RecordCheck(client: client, records: byClient[client.address] ?? []).faults(isWebSocket: answersGarbage)
+    }
   }
 
   /// Those that got a slot.

@@ -11,23 +11,20 @@ public final class TLSLibrary {
   let bio: OpaquePointer
   /// What tickets are encrypted with: fetched once, as a fetch takes locks.
   let ticketCipher: OpaquePointer
+  let records: RecordCiphers
+  /// Records that a key seals before it is replaced: AES-GCM's safe limit is 2^24.5 full ones (RFC 8446
+  /// section 5.5).
+  var recordsPerKey: UInt64 = 1 << 24
 
   public init() throws(TLSError) {
     guard let context = OSSL_LIB_CTX_new() else { throw .library("make a library context") }
-    guard let provider = OSSL_PROVIDER_load(context, "default") else {
-      OSSL_LIB_CTX_free(context)
-      throw .library("load its default provider")
-    }
-    guard let cipher = EVP_CIPHER_fetch(context, "AES-256-CBC", nil) else {
-      OSSL_PROVIDER_unload(provider)
-      OSSL_LIB_CTX_free(context)
-      throw .library("find AES-256-CBC")
-    }
-    guard let method = exchangeMethod, let bio = BIO_new_ex(context, method) else {
-      EVP_CIPHER_free(cipher)
-      OSSL_PROVIDER_unload(provider)
-      OSSL_LIB_CTX_free(context)
-      throw .library("make a BIO")
+    let provider = OSSL_PROVIDER_load(context, "default")
+    let cipher = EVP_CIPHER_fetch(context, "AES-256-CBC", nil)
+    let bio = exchangeMethod.flatMap { BIO_new_ex(context, $0) }
+    guard let provider, let cipher, let bio, let records = RecordCiphers.make(context) else {
+      let error = TLSError.library("load its algorithms")
+      Self.free(bio, cipher, provider, context)
+      throw error
     }
     exchange = .allocate(capacity: 1)
     exchange.initialize(to: Exchange())
@@ -36,13 +33,20 @@ public final class TLSLibrary {
     self.provider = provider
     self.bio = bio
     ticketCipher = cipher
+    self.records = records
   }
 
   deinit {
-    BIO_free(bio)
     exchange.deallocate()
-    EVP_CIPHER_free(ticketCipher)
-    OSSL_PROVIDER_unload(provider)
+    Self.free(bio, ticketCipher, provider, context)
+  }
+
+  private static func free(
+    _ bio: OpaquePointer?, _ cipher: OpaquePointer?, _ provider: OpaquePointer?, _ context: OpaquePointer
+  ) {
+    BIO_free(bio)
+    EVP_CIPHER_free(cipher)
+    if let provider { OSSL_PROVIDER_unload(provider) }
     OSSL_LIB_CTX_free(context)
   }
 

@@ -19,6 +19,10 @@ public struct TLSSession: ~Copyable {
   private let context: TLSContext
   /// Set once the connection has failed: OpenSSL isn't asked again.
   private var failure: TLSFailure?
+  /// Nil where our record layer won't take over.
+  private var secrets: TrafficSecrets?
+  /// Tickets made so far: in TLS 1.3 each is a record of the application's keys.
+  private var ticketsMade = 0
 
   /// Nil when memory is short.
   public init?(context: TLSContext) {
@@ -28,6 +32,7 @@ public struct TLSSession: ~Copyable {
     }
     self.context = context
     self.ssl = ssl
+    secrets = context.configuration.recordLayer == .tidegate ? TrafficSecrets() : nil
     exchange = context.library.exchange
     // One reference serves as reader and writer.
     BIO_up_ref(context.library.bio)
@@ -45,7 +50,9 @@ public struct TLSSession: ~Copyable {
   ) -> HandshakeProgress {
     if let failure { return HandshakeProgress(step: .failed(failure), consumed: 0, produced: 0) }
     begin(input, output)
+    exchange.pointee.secrets = secrets?.memory
     let result = SSL_do_handshake(ssl)
+    ticketsMade += exchange.pointee.ticketsMade
     let step: HandshakeProgress.Step =
       if result == 1 {
         .done
@@ -157,6 +164,23 @@ public struct TLSSession: ~Copyable {
     let found = TLSFailure.takeFromQueue(started: SSL_get_state(ssl) != TLS_ST_BEFORE)
     failure = found
     return found
+  }
+}
+
+// What comes after.
+extension TLSSession {
+  /// Makes the record layer that goes on in this session's place, once the handshake is done. The session
+  /// is then to be dropped.
+  /// - Returns: nil when the session must go on by itself: TLS 1.2, or the configuration says so.
+  public mutating func handOver() -> RecordLayer? {
+    guard failure == nil, secrets != nil, SSL_is_init_finished(ssl) == 1, version == .tls13,
+      SSL_has_pending(ssl) == 0, SSL_get_shutdown(ssl) == 0
+    else { return nil }
+    let taken = secrets.take()
+    guard let taken else { return nil }
+    return RecordLayer.make(
+      suite: cipherSuite, receiving: taken.client, sending: taken.server, sent: UInt64(ticketsMade),
+      library: context.library)
   }
 }
 

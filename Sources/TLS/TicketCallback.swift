@@ -2,8 +2,8 @@ internal import COpenSSL
 
 /// What OpenSSL asks for each ticket, to seal one (`isSealing`) or to open one.
 ///
-/// 0: no ticket, or not a key of ours, and the handshake goes on in full; 1: as it is; 2: opened, and the
-/// client gets a new one.
+/// -1: the handshake fails; 0: no ticket of ours, and the handshake goes on in full; 1: as it is; 2:
+/// opened, and the client gets a new one.
 let ticketCallback:
   @convention(c) (
     OpaquePointer?, UnsafeMutablePointer<UInt8>?, UnsafeMutablePointer<UInt8>?, OpaquePointer?,
@@ -14,9 +14,8 @@ let ticketCallback:
     return context._withUnsafeGuaranteedRef { context in
       guard let keys = context.ticketKeys else { return 0 }
       if isSealing == 1 {
-        guard context.seal(keys.newest, name, vector, cipher, mac) else { return 0 }
         exchange.pointee.ticketsMade += 1
-        return 1
+        return context.seal(keys.newest, name, vector, cipher, mac) ? 1 : -1
       }
       guard let (key, isNewest) = keys.key(named: name), context.open(key, vector, cipher, mac) else {
         return 0

@@ -18,8 +18,18 @@ extension Ring {
 
   /// Receives into a buffer of the group's ring: what is there, which doesn't break a chain however little it
   /// is. So nothing is ever linked behind a receive.
-  @inlinable public mutating func receive(_ slot: UInt32, group: UInt16, multishot: Bool, userData: UInt64) {
-    curing_receive(entry(claim()), slot, group, multishot, userData)
+  /// - Parameter multishotLimit: goes on by itself until so many bytes have come, where
+  ///   `Ring.boundsMultishotReceives`; 0 receives once.
+  @inlinable public mutating func receive(
+    _ slot: UInt32, group: UInt16, multishotLimit: UInt32, userData: UInt64
+  ) {
+    curing_receive(entry(claim()), slot, group, multishotLimit, userData)
+  }
+
+  /// True exactly when the kernel can end a multishot receive after a number of bytes: Linux 6.17.
+  public static func boundsMultishotReceives(release: String = kernelRelease()) -> Bool {
+    let numbers = release.split(separator: ".").prefix(2).map { Int($0.prefix { $0.isNumber }) ?? 0 }
+    return numbers.count == 2 && (numbers[0], numbers[1]) >= (6, 17)
   }
 
   /// Sends all of it or an error, without SIGPIPE. Two sends at once on a socket would interleave when they
@@ -110,3 +120,8 @@ extension Ring {
 
 /// IPPROTO_TCP: the level of TCP_NODELAY.
 private let tcpLevel: Int32 = 6
+
+extension linger {
+  /// SO_LINGER's value that makes of a close a reset.
+  public static var abortive: linger { linger(l_onoff: 1, l_linger: 0) }
+}

@@ -70,7 +70,7 @@ public enum RingError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 /// The running kernel's release, as `uname -r` prints it.
-func kernelRelease() -> String {
+public func kernelRelease() -> String {
   var names = utsname()
   guard uname(&names) == 0 else { return "unknown" }
   return withUnsafeBytes(of: &names.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }

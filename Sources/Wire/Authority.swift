@@ -5,7 +5,8 @@ struct Authority {
   /// Without the port; an IPv6 address keeps its brackets.
   var host: Range<Int>
 
-  /// Throws `.host` for an empty host (RFC 9110 section 4.2.1), user information, or a byte that may not be there.
+  /// Throws `.host` for an empty host (RFC 9110 section 4.2.1), user information, or a byte that may not be
+  /// there.
   init(_ range: Range<Int>, in head: Span<UInt8>) throws(HeadError) {
     guard !range.isEmpty else { throw .host }
     let end =

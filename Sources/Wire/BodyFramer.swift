@@ -8,8 +8,8 @@ public struct BodyProgress: Hashable, Sendable {
 
 /// Finds the end of a body while its bytes pass, whatever the pieces they come in.
 ///
-/// Chunked framing (RFC 9112 section 7.1) is held to its grammar, extensions and trailers are bounded; the bytes
-/// pass as they are.
+/// Chunked framing (RFC 9112 section 7.1) is held to its grammar, extensions and trailers are bounded; the
+/// bytes pass as they are.
 public struct BodyFramer: Sendable {
   private enum Mode { case none, length, chunked, untilClose }
   private let mode: Mode

@@ -1,8 +1,8 @@
 /// Follows the frames of one direction of a WebSocket, whatever the pieces they come in (RFC 6455 section 5).
 ///
-/// Headers are decoded as they pass and payloads skipped by arithmetic. A stream that breaks the protocol turns
-/// the observer opaque: it says so once and looks at nothing more, while the relay goes on, since judging is the
-/// peers' affair. Reserved bits are left to the extensions that the peers have agreed upon.
+/// Headers are decoded as they pass and payloads skipped by arithmetic. A stream that breaks the protocol
+/// turns the observer opaque: it says so once and looks at nothing more, while the relay goes on, since
+/// judging is the peers' affair. Reserved bits are left to the extensions that the peers have agreed upon.
 public struct FrameObserver: Sendable {
   /// Who sends in this direction; a client masks, a backend doesn't.
   public enum Sender: Sendable { case client, backend }
@@ -41,12 +41,20 @@ public struct FrameObserver: Sendable {
   /// Looks at the bytes that follow those of the call before.
   public mutating func observe(_ bytes: Span<UInt8>) -> FrameFacts {
     var facts = FrameFacts()
+    observe(bytes, into: &facts)
+    return facts
+  }
+
+  /// Not inlined: Swift 6.3's optimizer otherwise drops every change to the caller's facts, and all calls
+  /// report nothing. FrameObserverTests show it when they run in the release build.
+  @inline(never)
+  private mutating func observe(_ bytes: Span<UInt8>, into facts: inout FrameFacts) {
     var index = 0
     let count = bytes.count
     while index < count {
       switch stage {
       case .payload: index += takePayload(bytes, from: index, &facts)
-      case .opaque: return facts
+      case .opaque: return
       case .first:
         takeFirst(bytes[index], &facts)
         index += 1
@@ -61,7 +69,6 @@ public struct FrameObserver: Sendable {
         index += 1
       }
     }
-    return facts
   }
 
   private mutating func turnOpaque(_ violation: FrameViolation, _ facts: inout FrameFacts) {

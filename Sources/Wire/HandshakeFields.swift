@@ -24,8 +24,8 @@ struct HandshakeFields {
     }
   }
 
-  /// An absolute target has a host of its own, which is the one that counts (RFC 9112 section 3.2.2); since the
-  /// backend would see the other one, the two have to agree.
+  /// An absolute target has a host of its own, which is the one that counts (RFC 9112 section 3.2.2); since
+  /// the backend would see the other one, the two have to agree.
   func checkHost(_ line: RequestLine, in head: Span<UInt8>) throws(HeadError) {
     if host == nil && line.minorVersion == 1 { throw .missingHost }
     guard let own = line.authority?.whole, let other = host?.whole else { return }

@@ -1,5 +1,5 @@
-/// A client's request head, as places in its bytes; held to RFC 9112, and to RFC 6455 section 4.2.1 when it asks
-/// for a WebSocket.
+/// A client's request head, as places in its bytes; held to RFC 9112, and to RFC 6455 section 4.2.1 when it
+/// asks for a WebSocket.
 public struct RequestHead: Hashable, Sendable {
   /// Bytes of the head, its empty line included.
   public let length: Int

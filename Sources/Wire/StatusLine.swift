@@ -1,5 +1,5 @@
-/// The first line of a response (RFC 9112 section 4). The reason and the space before it may be missing, as some
-/// servers have it.
+/// The first line of a response (RFC 9112 section 4). The reason and the space before it may be missing, as
+/// some servers have it.
 struct StatusLine {
   var status: Int
   var minorVersion: UInt8

@@ -18,7 +18,8 @@ final class ByteStream {
   private let ssl: OpaquePointer?
   private let box: SessionBox?
   private var closeNotifySent = false
-  private var closeNotifySeen = false
+  /// True exactly when the peer has said on TLS that it is done.
+  private(set) var closeNotifySeen = false
 
   /// Takes the socket over. `box` takes the sessions that the server gives; what it holds is offered if `resume`.
   init(descriptor: Int32, tls: TLSClientContext?, serverName: String, box: SessionBox?, resume: Bool) {

@@ -124,7 +124,10 @@ final class Client {
     stream?.finish()
   }
 
+  /// How long the peer may take to close first, and how long between its close_notify and its FIN: some
+  /// (nginx's stream module on TLS 1.2) want our close_notify before they send the FIN.
   static let courtesy = Duration.milliseconds(250)
+  static let courtesyAfterCloseNotify = Duration.milliseconds(3)
 
   func sendFrame(_ opcode: UInt8, _ payload: UnsafeRawBufferPointer, now: MonotonicTime) {
     let mask = UInt32(truncatingIfNeeded: loop.generator.next())

@@ -43,7 +43,7 @@ extension Client {
         take(UnsafeRawBufferPointer(rebasing: loop.scratch[..<count]), now: now)
         if !stream.isTLS, count < loop.scratch.count, !ended { return }
       case .blocked: return
-      case .closeNotify: if phase != .lingering { loop.set(.goodbye, for: self, due: now + Self.courtesy) }
+      case .closeNotify: loop.set(.goodbye, for: self, due: now + Self.courtesyAfterCloseNotify)
       case .finished(let orderly): return finished(orderly: orderly, now: now)
       case .reset: return end(ending.map(afterReset) ?? .reset, now: now)
       case .failed(let text): return end(.failed(text), now: now)
@@ -51,10 +51,10 @@ extension Client {
     }
   }
 
-  /// A reset in answer to our goodbye takes nothing back that the peer has said; where we wanted an orderly
-  /// end, it is none.
+  /// A reset in answer to our goodbye takes nothing back that the peer has said. Where we wanted an orderly end,
+  /// it is one only after the peer's close_notify (RFC 8446 section 6.1: it need not wait for ours).
   private func afterReset(_ ending: Ending) -> Ending {
-    if case .closed = ending { return .reset }
+    if case .closed = ending, stream?.closeNotifySeen != true { return .reset }
     return ending
   }
 

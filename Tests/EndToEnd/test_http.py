@@ -6,14 +6,14 @@ import os
 import subprocess
 
 import pytest
-from websockets.sync.client import connect
 
+from harness.clients import join
 from harness.frames import upgrade_head
 from harness.http import parse_head
 from harness.matrix import tls_settings
 from harness.raw import Backend, TLSStream, dial, outcome, read_exactly, read_head, read_to_end
 from harness.servers import EchoServer, nginx, uvicorn
-from harness.tidegate import Tidegate, address, listener, pool
+from harness.tidegate import Tidegate, address, listener, pool, uri
 
 
 def curl(*arguments, input=None):
@@ -42,7 +42,7 @@ def site(module_folder, certificates):
     with EchoServer() as echo, uvicorn(module_folder) as app, nginx(module_folder, web, echo.port) as static:
         settings = {"listeners": [plain, tls], "pools": [pool("uvicorn", app), pool("nginx", static)]}
         proxy = Tidegate(module_folder / "p", settings).start()
-        base = {"http": "http://%s:%d" % address(plain), "https": "https://localhost:%d" % address(tls)[1]}
+        base = {"http": uri("http", plain, ""), "https": f"https://localhost:{address(tls)[1]}"}
         yield proxy, base, web
         proxy.finish()
 
@@ -129,7 +129,7 @@ def test_websockets_pass_through_nginx_and_uvicorn(site, certificates, scheme):
     base = site[1][scheme].replace("http", "ws", 1)
     context = certificates.client_context() if scheme == "https" else None
     for path in ("/ws", "/uvicorn"):
-        with connect(base + path, ssl=context, proxy=None) as client:
+        with join(base + path, ssl=context) as client:
             for message in ("through " + path, b"\x00" * 100_000):
                 client.send(message)
                 assert client.recv(5) == message
@@ -141,9 +141,7 @@ def test_curl_opens_a_websocket_by_hand(fetch, site):
     for line in ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"):
         arguments += ["-H", line]
     arguments += ["-H", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
-    done = subprocess.run(
-        ["curl", "-s", *arguments, site[1]["http"] + "/ws"], capture_output=True, timeout=10
-    )
+    done = subprocess.run(["curl", "-s", *arguments, site[1]["http"] + "/ws"], capture_output=True, timeout=10)
     assert b"101 Switching Protocols" in done.stdout
     assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in done.stdout
 
@@ -187,8 +185,8 @@ def test_upgrades_are_served_where_plain_requests_are_refused(raw):
 
 
 def test_curl_sees_the_426(raw):
-    _, where, _ = raw(plain_http="refuse")
-    assert curl("-o", os.devnull, "-w", "%{http_code}", "http://%s:%d/" % where) == b"426"
+    _, (host, port), _ = raw(plain_http="refuse")
+    assert curl("-o", os.devnull, "-w", "%{http_code}", f"http://{host}:{port}/") == b"426"
 
 
 def test_no_route_is_a_404(tidegate):
@@ -219,7 +217,7 @@ def test_no_living_backend_is_a_503_that_says_when_to_come_back(tidegate):
         assert head.get("Connection").lower() == "close"
         assert head.get("Cache-Control") == "no-store"
         record = proxy.record()
-        assert (record.status, record.ended) == (503, ("proxy", "connecting", "unreachable"))
+        assert (record.status, record.ended) == (503, ("backend", "connecting", "unreachable"))
 
 
 def test_a_second_request_on_a_connection_never_reaches_the_backend(raw):
@@ -339,6 +337,17 @@ def test_an_empty_line_ahead_of_the_request_is_ignored(raw):
     with dial(where) as client:
         client.sendall(b"\r\n" + upgrade_head())
         assert read_head(backend.accept()).startswith(b"GET / HTTP/1.1\r\n")
+
+
+def test_an_upgrade_in_http_1_0_is_none(raw):
+    """RFC 9110 section 7.8: a server must ignore Upgrade in an HTTP/1.0 request."""
+    _, where, backend = raw()
+    with dial(where) as client:
+        client.sendall(upgrade_head().replace(b"HTTP/1.1", b"HTTP/1.0"))
+        head, _ = parse_head(read_head(backend.accept()))
+        assert head.get("Upgrade") is None
+        backend.hang_up()
+        outcome(client)
 
 
 def test_a_head_in_single_bytes_is_understood(raw):

@@ -2,7 +2,7 @@
 
 import json
 import signal
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 
@@ -25,7 +25,7 @@ def gate(tidegate, certificates):
 
 def test_a_line_tells_everything_of_a_connection(gate, certificates):
     proxy, where, backend = gate
-    begun = datetime.now(timezone.utc)
+    begun = datetime.now(UTC)
     with TLSStream(dial(where, source="127.0.0.7"), certificates.client_context("1.3")) as client:
         port = client.peer.getsockname()[1]
         served, request, answer = open_pair(client, backend)
@@ -48,15 +48,15 @@ def test_a_line_tells_everything_of_a_connection(gate, certificates):
     assert record.client == f"127.0.0.7:{port}"
     assert (record.listener, record.pool, record.backend) == ("public", "chat", "one")
     assert record.backend_address == backend.endpoint
-    assert (record.tls_version, record.tls_resumed) == ("1.3", False)
+    assert (record.tls, record.resumed) == ("1.3", False)
     assert record.status == 101
     assert (record.messages_from_client, record.messages_to_client) == (3, 1)
     assert record.bytes_from_client == len(request) + len(sent) + len(goodbye)
     assert record.bytes_to_client == len(answer) + len(received) + len(reply)
     assert (record.close_code_from_client, record.close_code_from_backend) == (1000, 1000)
     assert record.who in ("client", "backend")
-    assert record.why == "finished"
-    accepted = datetime.fromisoformat(record.accepted_at.replace("Z", "+00:00"))
+    assert record.cause == "finished"
+    accepted = datetime.fromisoformat(record.accepted.replace("Z", "+00:00"))
     assert abs((accepted - begun).total_seconds()) < 2
     assert 0 < record.lifetime_seconds < 10
     for phase in ("handshaking", "upgrading", "connecting"):

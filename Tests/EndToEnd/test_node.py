@@ -61,5 +61,5 @@ def test_nodes_own_websocket_where_it_has_one(matrix):
     if major < 20:
         pytest.skip("this node has none")
     flag = ["--experimental-websocket"] if major < 22 else []
-    uri = "ws://%s:%d/" % matrix.where("ws")
-    assert node(*flag, "-e", script, uri) == ["built in", 4004, True]
+    host, port = matrix.where("ws")
+    assert node(*flag, "-e", script, f"ws://{host}:{port}/") == ["built in", 4004, True]

@@ -92,11 +92,10 @@ MALFORMED = {
     "an upgrade with a key that is no base64": (upgrade_head(sec_websocket_key="!" * 22 + "=="), {400}),
     "an upgrade without a version": (upgrade_head(sec_websocket_version=None), {400, 426}),
     "an upgrade of version 8": (upgrade_head(sec_websocket_version="8"), {400, 426}),
-    "an upgrade with two versions": (upgrade_head(extra=["Sec-WebSocket-Version: 13"]), {400}),
+    "an upgrade with two versions": (upgrade_head(extra=["Sec-WebSocket-Version: 13"]), {400, 426}),
     "an upgrade without a Host": (upgrade_head(Host=None), {400}),
     "an upgrade with a length": (upgrade_head(extra=["Content-Length: 5"]) + b"hello", {400}),
     "an upgrade with a chunked body": (upgrade_head(extra=["Transfer-Encoding: chunked"]) + b"0\r\n\r\n", {400, 501}),
-    "an upgrade in HTTP/1.0": (upgrade_head().replace(b"HTTP/1.1", b"HTTP/1.0"), {400, 426, 505}),
 }
 
 
@@ -128,7 +127,7 @@ def test_refused(gate, name):
     assert end in ("end", "reset"), f"left open, with {answer!r}"
     head, _ = parse_head(answer)
     assert head.status in statuses, head.first
-    assert (head.get("Connection") or "").lower() == "close"
+    assert "close" in (head.get("Connection") or "").lower().split(", ")
     backend.expect_nobody()
     record = eventually(lambda: proxy.records()[before:], what="the line in the log")[-1]
     assert (record.who, record.phase) in (("client", "upgrading"), ("proxy", "upgrading")), record
@@ -146,7 +145,13 @@ def test_a_refused_version_is_told_which_one_is_spoken(gate):
 
 @pytest.mark.parametrize(
     "data",
-    [b"\x00", b"\xff" * 100, b"\r\n\r\n\r\n\r\n", b"A" * 100_000, b"\x16\x03\x01\x00\xf4\x01\x00\x00\xf0\x03\x03" + b"r" * 240],
+    [
+        b"\x00",
+        b"\xff" * 100,
+        b"\r\n\r\n\r\n\r\n",
+        b"A" * 100_000,
+        b"\x16\x03\x01\x00\xf4\x01\x00\x00\xf0\x03\x03" + b"r" * 240,
+    ],
     ids=["NUL", "high bytes", "empty lines", "one endless word", "a TLS hello"],
 )
 def test_what_is_no_request_ends_within_the_deadline(gate, data):

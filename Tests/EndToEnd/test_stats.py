@@ -123,7 +123,8 @@ def test_show_stat_counts(gate):
         sent = client_frame(TEXT, b"x" * 1000)
         client.sendall(sent)
         read_exactly(served, len(sent))
-        table = eventually(lambda: (t := proxy.stat())[("chat", "one")]["bin"] == str(len(request) + len(sent)) and t)
+        eventually(lambda: proxy.stat()[("chat", "one")]["bin"] == str(len(request) + len(sent)), what="bin")
+        table = proxy.stat()
         front, server, back = table[("plain", "FRONTEND")], table[("chat", "one")], table[("chat", "BACKEND")]
         assert (front["status"], front["type"], front["scur"], front["stot"]) == ("OPEN", "0", "1", "1")
         assert (server["type"], server["scur"], server["stot"], server["lbtot"]) == ("2", "1", "1", "1")

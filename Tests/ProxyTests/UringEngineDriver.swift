@@ -112,7 +112,7 @@ final class UringEngineDriver {
   var hasReceiveBuffers: Bool { engine.hasReceiveBuffers }
   var acceptPauses: UInt64 { engine.acceptPauses }
   var acceptOverruns: UInt64 { engine.acceptOverruns }
-  var multishot: UringEngine.Acceptor.Multishot { engine.acceptors[0].multishot }
+  var hasMultishot: Bool { engine.acceptors[0].hasMultishot }
   func acceptedCount(_ ring: Int = 0) -> Int { engine.members[ring].table.acceptedCount }
   func outgoingCount(_ ring: Int = 0) -> Int { engine.members[ring].table.outgoingCount }
   var providedCount: Int { engine.members[0].provided.count }

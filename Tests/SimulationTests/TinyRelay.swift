@@ -33,6 +33,7 @@ struct TinyRelay: ~Copyable, SimulatedDriver {
   var engine: SimulatedEngine
   var pairs: SlotTable<Pair>
   var mistake: Mistake
+  var slotsExhausted: UInt64 = 0
 
   init(engine: consuming SimulatedEngine, mistake: Mistake = .none) {
     pairs = SlotTable(capacity: engine.connectionCapacity)
@@ -41,8 +42,9 @@ struct TinyRelay: ~Copyable, SimulatedDriver {
     self.engine.startAccepting(listener: 0, descriptors: [])
   }
 
+  var answersGarbage: Bool { false }
   var buffersTaken: Int { engine.buffers.takenCount }
-  var buffersExhausted: UInt64 { engine.buffers.exhaustedCount }
+  var exhaustions: UInt64 { engine.buffers.exhaustedCount + slotsExhausted }
   func leftovers() -> [String] { pairs.count == 0 ? [] : ["\(pairs.count) pairs are left"] }
 
   mutating func turn() -> Bool {
@@ -78,6 +80,7 @@ struct TinyRelay: ~Copyable, SimulatedDriver {
 
   private mutating func adopt(_ socket: SocketHandle) {
     guard let id = pairs.insert(Pair(activeAt: engine.now)), let pair = pairs.pointer(id) else {
+      slotsExhausted += 1
       let nobody = SlotID(index: .max, generation: 0)
       return engine.close(
         socket, reset: true, CompletionToken(operation: Operation.clientClose.rawValue, slot: nobody))

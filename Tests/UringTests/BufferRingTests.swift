@@ -34,7 +34,7 @@ import Testing
     ring.accept(from: listener, multishot: false, userData: 1)
     #expect(try next(&ring).result == 0)
     #expect(Glibc.write(client, "tide", 4) == 4)
-    ring.receive(0, group: 0, multishot: false, userData: 2)
+    ring.receive(0, group: 0, multishotLimit: 0, userData: 2)
     let entry = try next(&ring)
     #expect(entry.result == 4 && entry.userData == 2 && !entry.more)
     let buffer = provided.take(try #require(entry.buffer))

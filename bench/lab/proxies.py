@@ -1,5 +1,6 @@
 """The proxies: how each is configured and started. Equal for all: TLS material, backend, one worker, no log."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -33,9 +34,17 @@ class Setup:
     rsa: str
     # True exactly when messages are measured: then nginx gets buffers that fit them.
     relaying: bool = False
-    # Admitted connections a second, for proxies that can limit; nil is no limit.
-    rate: int | None = None
+    # More text for a place in a configuration; the places are the keys that the proxies below ask for.
     extra: dict = field(default_factory=dict)
+
+    @classmethod
+    def made(cls, base, index, name, pems, **more):
+        """In a folder of its own below `base`, with ports of its own."""
+        folder = os.path.join(base, name)
+        os.makedirs(folder, exist_ok=True)
+        # Workers that have become another user write here too.
+        os.chmod(folder, 0o777)
+        return cls(Ports.numbered(index), folder, *pems, **more)
 
     def write(self, name, text):
         path = os.path.join(self.folder, name)
@@ -51,6 +60,7 @@ def haproxy(mode):
 global
     nbthread 1
     maxconn 9700
+    {setup.extra.get("haproxy global", "")}
 defaults
     mode {mode}
     maxconn 9700
@@ -59,7 +69,7 @@ defaults
     timeout server 1h
     {"timeout tunnel 1h" if mode == "http" else ""}
 frontend all
-    {setup.extra.get("haproxy_frontend", "")}
+    {setup.extra.get("haproxy frontend", "")}
     bind 127.0.0.1:{p.tls} ssl crt {setup.ec}
     bind 127.0.0.1:{p.rsa} ssl crt {setup.rsa}
     bind 127.0.0.1:{p.plain}
@@ -111,6 +121,7 @@ def _nginx_http(setup):
   server {{
     {listener}
     location / {{
+      {setup.extra.get("nginx location", "")}
       proxy_pass http://127.0.0.1:{setup.ports.backend};
       proxy_http_version 1.1;
       proxy_set_header Upgrade $http_upgrade;
@@ -126,6 +137,7 @@ http {{
   proxy_read_timeout 1h;
   proxy_send_timeout 1h;
   {temporary}
+  {setup.extra.get("nginx http", "")}
   {buffers}{servers}
 }}
 """
@@ -220,9 +232,10 @@ class Running:
         self.log = open(os.path.join(setup.folder, f"{name}.log"), "w")
         try:
             self.backend = self.place.start(
-                [binary("tidegate-storm"), "backend", "--bind", f"127.0.0.1:{setup.ports.backend}", *backend],
+                [binary("tidegate-storm"), "backend", "--json", "--bind", f"127.0.0.1:{setup.ports.backend}", *backend],
                 machine.LOAD_CPU, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, first=True)
-            self.backend.stdout.readline()
+            if self.backend.stdout.readline().strip() != "ready":
+                raise SystemExit(f"the backend of {name} doesn't start")
             self.proxy = self.place.start(
                 kinds()[name].command(setup), machine.PROXY_CPU,
                 stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
@@ -245,6 +258,11 @@ class Running:
 
     def resident_kib(self):
         return machine.resident_kib(self.proxy.pid)
+
+    def end_backend(self):
+        """What the backend has seen; it has ended then."""
+        self.backend.terminate()
+        return json.loads(self.backend.communicate(timeout=10)[0].strip().split("\n")[-1])
 
     def close(self):
         for process in (getattr(self, "proxy", None), getattr(self, "backend", None)):

@@ -47,3 +47,8 @@ def save(path, content):
     with open(path, "w") as file:
         json.dump(content, file, indent=1, sort_keys=True)
         file.write("\n")
+
+
+def plain_table(titles, rows):
+    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
+    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])

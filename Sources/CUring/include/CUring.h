@@ -137,11 +137,14 @@ static inline void curing_accept(struct io_uring_sqe *sqe, int fd, bool multisho
   sqe->ioprio = multishot ? IORING_ACCEPT_MULTISHOT : 0;
 }
 
+/* A multishot ends by itself once `limit` bytes have come: the field that Linux 6.17 calls `optlen` and liburing
+   2.3 `file_index`. 0: a single receive. */
 static inline void curing_receive(
-    struct io_uring_sqe *sqe, uint32_t slot, uint16_t group, bool multishot, uint64_t user_data) {
+    struct io_uring_sqe *sqe, uint32_t slot, uint16_t group, uint32_t limit, uint64_t user_data) {
   curing_fill(sqe, IORING_OP_RECV, IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT, (int)slot, NULL, 0, 0, user_data);
   sqe->buf_group = group;
-  sqe->ioprio = multishot ? IORING_RECV_MULTISHOT : 0;
+  sqe->ioprio = limit ? IORING_RECV_MULTISHOT : 0;
+  sqe->file_index = limit;
 }
 
 static inline void curing_send(

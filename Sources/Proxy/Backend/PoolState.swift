@@ -24,7 +24,9 @@ public final class PoolState: Sendable {
       let candidates = backends.enumerated().map { place, backend in
         backend.candidate(isTried: place < 64 && tried >> UInt64(place) & 1 == 1)
       }
-      guard let place = LoadBalancer.choose(among: candidates, by: rule, using: &generator) else { return nil }
+      guard let place = LoadBalancer.choose(among: candidates, by: rule, using: &generator) else {
+        return nil
+      }
       if backends[place].enter() { return (backends[place], place) }
       if place < 64 { tried |= 1 << UInt64(place) }
     }

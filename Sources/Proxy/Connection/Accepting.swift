@@ -54,7 +54,8 @@ extension Worker where Engine: ~Copyable {
 
   /// Nothing is known of this socket and nothing has been spent on it.
   private mutating func refuseSocket(_ socket: SocketHandle) {
-    engine.close(socket, reset: true, CompletionToken(operation: Operation.clientClose.rawValue, slot: .nobody))
+    engine.close(
+      socket, reset: true, CompletionToken(operation: Operation.clientClose.rawValue, slot: .nobody))
   }
 
   private mutating func acceptFailed() {

@@ -67,7 +67,10 @@ extension Worker where Engine: ~Copyable {
   mutating func continueClosing(_ id: SlotID) {
     guard let c = connections.pointer(id) else { return }
     if c.pointee.backend.isLeaving { continueLeaving(c, .backend) }
-    guard c.pointee.phase == .closing else { return }
+    guard c.pointee.phase == .closing else {
+      if c.pointee.client.isLeaving { continueLeaving(c, .client) }
+      return
+    }
     continueClosingClient(c)
     if !c.pointee.client.isOpen && !c.pointee.backend.isOpen { release(c) }
   }
@@ -76,7 +79,9 @@ extension Worker where Engine: ~Copyable {
     if c.pointee.closing == .flushing, c.pointee.client.isShutDown, !c.pointee.client.shutdownInFlight {
       c.pointee.closing = .lingering
     }
-    if c.pointee.closing == .lingering && c.pointee.client.receiving == .ended { leave(c) }
+    if c.pointee.client.isLeaving || c.pointee.closing == .lingering && c.pointee.client.receiving == .ended {
+      leave(c)
+    }
     if c.pointee.closing == .leaving {
       continueLeaving(c, .client)
     } else {
@@ -107,8 +112,11 @@ extension Worker where Engine: ~Copyable {
     assert(c.pointee[side].inFlight == 0, "a socket was closed with operations in flight")
     c.pointee[side].socket = .none
     c.pointee[side].closeInFlight = false
-    c.pointee[side].received.removeAll(in: &engine.buffers)
-    if c.pointee.phase == .connecting { connectAgain(c) }
+    switch c.pointee.phase {
+    case .connecting: connectAgain(c)
+    case .relaying: endIfFinished(c)
+    case .accepting, .waiting, .handshaking, .upgrading, .closing: break
+    }
   }
 
   /// Nothing of it is in the kernel any more: all that it had goes back.

@@ -42,8 +42,9 @@ extension Worker where Engine: ~Copyable {
     flush(c, .backend)
     if c.pointee.exchange == .stream { return startRelaying(c) }
     let deadlines = topology.settings.deadlines
+    // An upgrade is answered at once; the response to a request may take as long as its body.
     timers.set(
-      c.pointee.id.index, at: now + (c.pointee.exchange == .webSocket ? deadlines.upgrading : deadlines.idle))
+      c.pointee.id.index, at: now + (c.pointee.exchange == .webSocket ? deadlines.connecting : deadlines.idle))
     updateReceiving(c, .backend)
     clientHasBytes(c)
   }
@@ -139,7 +140,9 @@ extension Worker where Engine: ~Copyable {
     scratch.removeAll(keepingCapacity: true)
     response.write(to: &scratch, head: head.span)
     let text = scratch
-    guard text.withUnsafeBytes({ sealForClient(c, $0) }) else { return close(c, by: .proxy, .exhausted, .now) }
+    guard text.withUnsafeBytes({ sealForClient(c, $0) }) else {
+      return close(c, by: .proxy, .exhausted, .now)
+    }
     if response.isInterim {
       keepAnswerRest(c, after: length)
     } else {

@@ -26,9 +26,7 @@ extension Worker where Engine: ~Copyable {
 
   /// The deadline isn't moved at each byte; here is looked whether there was one since.
   private mutating func lookAtIdle(_ c: ConnectionPointer) {
-    if c.pointee.exchange == .webSocket, let finisher = c.pointee.firstFinisher,
-      finisher == .client ? c.pointee.fromClient.sawClose : c.pointee.fromBackend.sawClose
-    {
+    if c.pointee.exchange == .webSocket, let finisher = c.pointee.firstFinisher {
       return close(c, by: finisher.other.endedBy, .deadline, .now)
     }
     let idle = topology.settings.deadlines.idle

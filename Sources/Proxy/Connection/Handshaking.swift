@@ -56,7 +56,8 @@ extension Worker where Engine: ~Copyable {
       let source = c.pointee.client.received.head
       let input = source.isNone ? nil : UnsafeRawBufferPointer(engine.buffers.bytes(source))
       let room = UnsafeMutableRawBufferPointer(start: engine.buffers.base(target), count: BufferPool.stride)
-      let outcome = c.pointee.session!.handshake(input: input ?? UnsafeRawBufferPointer(start: nil, count: 0), output: room)
+      let outcome = c.pointee.session!.handshake(
+        input: input ?? UnsafeRawBufferPointer(start: nil, count: 0), output: room)
       consumed(c, outcome.consumed)
       produced(c, target, outcome.produced)
       switch outcome.step {

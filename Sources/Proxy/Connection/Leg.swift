@@ -22,7 +22,7 @@ struct Leg {
   var socket = SocketHandle.none
   var receiving = Receiving.idle
   /// True exactly when the receiving half has once been stopped by its high-water mark. Such a half is armed
-  /// for one buffer at a time, which bounds what arrives after the mark.
+  /// for one buffer at a time, and needn't be cancelled to be stopped again.
   var isBulk = false
   /// True exactly when the peer's FIN has been seen (for TLS: its close_notify or FIN).
   var peerFinished = false

@@ -71,7 +71,8 @@ extension Worker where Engine: ~Copyable {
         starve(c)
         return .starved
       }
-      let input = source.isNone
+      let input =
+        source.isNone
         ? UnsafeRawBufferPointer(start: nil, count: 0) : UnsafeRawBufferPointer(engine.buffers.bytes(source))
       let outcome = c.pointee.session!.read(
         input: input,

@@ -200,9 +200,8 @@ extension Worker where Engine: ~Copyable {
     c.pointee[side].finishRequested = true
     if c.pointee.firstFinisher == nil { c.pointee.firstFinisher = side.other }
     if side == .client { sayGoodbye(c) }
-    let sawClose = side == .client ? c.pointee.fromBackend.sawClose : c.pointee.fromClient.sawClose
-    if c.pointee.exchange == .webSocket && sawClose && c.pointee.phase == .relaying {
-      // The closing handshake is over; the other side's FIN is due.
+    if c.pointee.exchange == .webSocket && c.pointee.phase == .relaying {
+      // A WebSocket isn't half open for long: the other side's FIN is due.
       timers.set(c.pointee.id.index, at: now + topology.settings.deadlines.closing)
     }
     flush(c, side)
@@ -219,7 +218,8 @@ extension Worker where Engine: ~Copyable {
   mutating func endIfFinished(_ c: ConnectionPointer) {
     guard c.pointee.phase == .relaying, hasParted(c, .client), hasParted(c, .backend) else { return }
     close(
-      c, by: (c.pointee.firstFinisher ?? .client).endedBy, c.pointee.isTruncated ? .truncated : .finished, .now)
+      c, by: (c.pointee.firstFinisher ?? .client).endedBy, c.pointee.isTruncated ? .truncated : .finished,
+      .now)
   }
 
   /// True exactly when a side has said goodbye and has been told it.

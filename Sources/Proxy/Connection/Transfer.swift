@@ -103,6 +103,11 @@ extension Worker where Engine: ~Copyable {
       startSend(c, side)
     } else if c.pointee[side].finishRequested && !c.pointee[side].isShutDown {
       c.pointee[side].isShutDown = true
+      guard !c.pointee[side].peerFinished else {
+        // Both directions are over: closing says it, at less cost.
+        c.pointee[side].isLeaving = true
+        return
+      }
       c.pointee[side].shutdownInFlight = true
       c.pointee[side].inFlight += 1
       engine.shutdown(c.pointee[side].socket, token(side.shutdown, c))

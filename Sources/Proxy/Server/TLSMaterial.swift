@@ -22,7 +22,8 @@ final class TLSMaterial: Sendable {
 
   /// The longest that any listener gives its tickets.
   static func ticketLifetime(_ settings: Settings) -> Duration {
-    settings.listeners.compactMap { $0.tls?.ticketLifetime }.max() ?? Settings.TLS(certificates: []).ticketLifetime
+    settings.listeners.compactMap { $0.tls?.ticketLifetime }.max()
+      ?? Settings.TLS(certificates: []).ticketLifetime
   }
 
   /// A listener's contexts, one per worker; nils on a plain listener.

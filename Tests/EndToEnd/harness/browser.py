@@ -7,8 +7,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from websockets.sync.client import connect
-
+from .clients import join
 from .waiting import eventually
 
 
@@ -39,7 +38,7 @@ class Browser:
         self.asked = 0
         try:
             port, path = eventually(self._port, 30, "chromium's debugging port")
-            self.session = connect(f"ws://127.0.0.1:{port}{path}", proxy=None, max_size=16 << 20)
+            self.session = join(f"ws://127.0.0.1:{port}{path}")
         except BaseException:
             self.close()
             raise
@@ -71,7 +70,10 @@ class Browser:
             assert title.startswith(until), title
             return title
 
-        return eventually(done, seconds, f"the page's title begins with {until!r}")
+        try:
+            return eventually(done, seconds, f"the page's title begins with {until!r}")
+        finally:
+            self.call("Target.closeTarget", targetId=target)
 
     def close(self):
         if hasattr(self, "session"):

@@ -39,9 +39,7 @@ class Certificates:
         if "localhost" in hosts:
             names += ["IP:127.0.0.1", "IP:::1"]
         algorithm = (
-            ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-            if kind == "ec"
-            else ["-newkey", "rsa:2048"]
+            ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"] if kind == "ec" else ["-newkey", "rsa:2048"]
         )
         subprocess.run(
             ["openssl", "req", "-x509", "-nodes", *algorithm, "-keyout", key, "-out", certificate]

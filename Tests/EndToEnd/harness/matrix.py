@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from websockets.sync.client import connect
-
+from .clients import join
 from .raw import TLSStream, dial
 from .tidegate import Tidegate, address, listener, pool
 
@@ -49,8 +48,7 @@ class Matrix:
         context = self.context(transport)
         host, port = self.where(transport)
         scheme = "wss" if context else "ws"
-        options = {"max_size": 64 << 20, "close_timeout": 3, "proxy": None, **options}
-        return connect(f"{scheme}://{host}:{port}{path}", ssl=context, **options)
+        return join(f"{scheme}://{host}:{port}{path}", ssl=context, **options)
 
     def dial(self, transport, **options):
         """A raw stream through the proxy, over TLS where the transport has it."""

@@ -55,10 +55,15 @@ class Backend:
         taken.settimeout(2)
         raise AssertionError(f"the backend got a connection, with {read_some(taken)!r}")
 
-    def close(self):
-        self.socket.close()
+    def hang_up(self):
+        """Closes what it has accepted, and goes on listening."""
         for taken in self.taken:
             taken.close()
+        self.taken.clear()
+
+    def close(self):
+        self.socket.close()
+        self.hang_up()
         if self.endpoint.startswith("unix:") and os.path.exists(str(self.place)):
             os.unlink(str(self.place))
 
@@ -131,14 +136,19 @@ def read_head(peer):
 
 
 def outcome(peer):
-    """What a peer makes of us: the bytes up to the end, and "end", "reset" or "silence"."""
+    """What a peer makes of us: the bytes up to the end, and which end it is.
+
+    That is "end", "reset", "silence" (nothing within the socket's deadline), or "cut" (TLS without close_notify).
+    """
     got = bytearray()
     while True:
         try:
             block = peer.recv(1 << 16)
         except ConnectionResetError:
             return bytes(got), "reset"
-        except (TimeoutError, ssl.SSLWantReadError):
+        except ssl.SSLEOFError:
+            return bytes(got), "cut"
+        except TimeoutError:
             return bytes(got), "silence"
         if not block:
             return bytes(got), "end"
@@ -194,6 +204,10 @@ class TLSStream:
             self.tls.unwrap()
         except ssl.SSLWantReadError:
             pass
+        except ssl.SSLError as error:
+            # Python looks for the peer's close_notify at once, and may find data that nobody read.
+            if error.reason != "APPLICATION_DATA_AFTER_CLOSE_NOTIFY":
+                raise
         self.flush()
 
     def settimeout(self, seconds):

@@ -67,7 +67,8 @@ class Tidegate:
             resource.setrlimit(resource.RLIMIT_NOFILE, (self.nofile, self.nofile))
 
     def _ready(self):
-        assert self.process.poll() is None, f"ended at once with {self.process.returncode}: {self.stderr()}"
+        if self.process.poll() is not None:
+            raise RuntimeError(f"ended at once with {self.process.returncode}: {self.stderr()}")
         return self.info()
 
     @property
@@ -139,7 +140,7 @@ class Tidegate:
         """`show stat` as dictionaries, keyed by (pxname, svname)."""
         lines = [line for line in self.ask("show stat").split("\n") if line]
         names = lines[0].removeprefix("# ").split(",")
-        rows = [dict(zip(names, line.split(","))) for line in lines[1:]]
+        rows = [dict(zip(names, line.split(","), strict=False)) for line in lines[1:]]
         return {(row["pxname"], row["svname"]): row for row in rows}
 
     def records(self, count=None, seconds=5):
@@ -166,6 +167,11 @@ class Tidegate:
     def record(self, seconds=5):
         """The line of the only connection that there was."""
         return self.records(1, seconds)[0]
+
+    def settled_records(self):
+        """All lines, once no connection is left and the log has caught up."""
+        self.expect_idle()
+        return self.records(int(self.info()["CumConns"]))
 
     def resident_bytes(self):
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
@@ -204,6 +210,12 @@ def address(settings):
     bind = settings["bind"] if isinstance(settings["bind"], str) else settings["bind"][0]
     host, _, port = bind.rpartition(":")
     return host.strip("[]"), int(port)
+
+
+def uri(scheme, settings, path="/"):
+    """`ws://host:port/` of a listener's settings."""
+    host, port = address(settings)
+    return f"{scheme}://[{host}]:{port}{path}" if ":" in host else f"{scheme}://{host}:{port}{path}"
 
 
 def pool(name, *backends, **more):

@@ -10,9 +10,9 @@ import sys
 import time
 
 HEAD = (
-    "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-).encode()
+    b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 MESSAGE = b"\x82\x84\x00\x00\x00\x00tide"
 ECHO = b"\x82\x04tide"
 CLOSE = b"\x88\x82\x00\x00\x00\x00\x03\xe8"

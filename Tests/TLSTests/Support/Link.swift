@@ -19,6 +19,8 @@ final class Link {
 
   deinit { room.deallocate() }
 
+  func handOver() -> RecordLayer? { session.handOver() }
+
   var isResumed: Bool { session.isResumed }
 
   /// Lets both sides talk until neither has anything to say.

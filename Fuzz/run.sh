@@ -1,0 +1,34 @@
+#!/bin/sh
+# Fuzzes every parser of Sources/Wire for SECONDS each (60 by default), with libFuzzer and the address sanitizer.
+# An input that traps, or gives another answer in pieces than as a whole, ends the run and is kept in .build/fuzz.
+set -eu
+# A trap is libFuzzer's to report.
+export SWIFT_BACKTRACE=enable=no
+seconds="${1:-60}"
+cd "$(dirname "$0")/.."
+out="$PWD/.build/fuzz"
+mkdir -p "$out"
+
+build() { # MODULE SOURCES... -> a module and its object, visible to the targets
+  module="$1"
+  shift
+  swiftc -O -swift-version 6 -sanitize=address -sanitize-coverage=edge,inline-8bit-counters,pc-table,trace-cmp \
+    -enable-testing -assert-config Debug -parse-as-library -whole-module-optimization -module-name "$module" \
+    -emit-module -emit-module-path "$out/$module.swiftmodule" -I "$out" -emit-object -o "$out/$module.o" "$@"
+}
+
+build Basics Sources/Basics/*.swift
+build Wire Sources/Wire/*.swift
+for target in Fuzz/Targets/*.swift; do
+  name="$(basename "$target" .swift)"
+  swiftc -O -swift-version 6 -sanitize=fuzzer,address -assert-config Debug -parse-as-library -I "$out" \
+    -o "$out/$name" "$out/Basics.o" "$out/Wire.o" Fuzz/Support/*.swift "$target"
+  corpus="$out/corpus-$name"
+  mkdir -p "$corpus"
+  seeds="Fuzz/Seeds/$name"
+  [ -d "$seeds" ] || seeds=""
+  echo "== $name"
+  # shellcheck disable=SC2086
+  "$out/$name" -max_total_time="$seconds" -max_len=4096 -timeout=10 -verbosity=0 -print_final_stats=1 \
+    -artifact_prefix="$out/$name-" "$corpus" $seeds </dev/null
+done

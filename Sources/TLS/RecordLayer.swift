@@ -1,0 +1,105 @@
+internal import COpenSSL
+
+/// A TLS 1.3 connection after its handshake, without OpenSSL's object: the secrets, keys, IVs and counters of
+/// both directions, 144 bytes with AES-128-GCM. Opens and seals records in place (RFC 8446 section 5).
+///
+/// Belongs to a worker; `library` is always that worker's. What it holds is wiped at its end.
+public struct RecordLayer: ~Copyable {
+  /// Bytes of a record's header.
+  static let headerCount = 5
+  /// The most that a record carries, and the most that it is without its header (RFC 8446 sections 5.1, 5.2).
+  public static let plaintextLimit = 16384
+  static let ciphertextLimit = plaintextLimit + 256
+  /// The longest record.
+  public static let recordLimit = headerCount + ciphertextLimit
+  /// Bytes that `seal` may write before the data: a KeyUpdate's record and a header.
+  public static let headRoom = shortRecord(5) + headerCount
+  /// Bytes that `seal` writes behind the data: the content type and the tag.
+  public static let tailRoom = 1 + RecordSuite.tagCount
+  /// Room that an alert takes.
+  public static let alertRoom = shortRecord(2)
+  /// Records in a row that a peer may send without any data in them.
+  static let idleLimit: UInt8 = 32
+
+  /// Bytes of a record with `count` bytes of content.
+  static func shortRecord(_ count: Int) -> Int { headerCount + count + tailRoom }
+
+  let memory: UnsafeMutableRawPointer
+  var state: UnsafeMutablePointer<RecordState> { memory.assumingMemoryBound(to: RecordState.self) }
+  var suite: RecordSuite { RecordSuite(index: state.pointee.suite) }
+
+  /// - Parameters:
+  ///   - receiving: the peer's traffic secret; with `sending` of the suite's hash's length.
+  ///   - sent: records that were already sealed with the sending secret.
+  /// - Returns: nil when the suite isn't one of TLS 1.3's, or OpenSSL fails.
+  static func make(
+    suite: CipherSuite, receiving: UnsafeRawBufferPointer, sending: UnsafeRawBufferPointer, sent: UInt64,
+    library: TLSLibrary
+  ) -> RecordLayer? {
+    guard let index = RecordSuite.index(of: suite) else { return nil }
+    let shape = RecordSuite(index: index)
+    guard receiving.count == shape.secretCount, sending.count == shape.secretCount else { return nil }
+    let layer = RecordLayer(shape, RecordState(sent: sent, suite: index), receiving, sending)
+    guard layer.deriveKeys(.receiving, library), layer.deriveKeys(.sending, library) else { return nil }
+    return layer
+  }
+
+  private init(
+    _ shape: RecordSuite, _ state: RecordState, _ receiving: UnsafeRawBufferPointer,
+    _ sending: UnsafeRawBufferPointer
+  ) {
+    memory = .allocate(byteCount: shape.stateCount, alignment: MemoryLayout<RecordState>.alignment)
+    memory.initializeMemory(as: RecordState.self, to: state)
+    (memory + shape.secret(.receiving)).copyMemory(from: receiving.baseAddress!, byteCount: receiving.count)
+    (memory + shape.secret(.sending)).copyMemory(from: sending.baseAddress!, byteCount: sending.count)
+  }
+
+  deinit {
+    let count = suite.stateCount
+    OPENSSL_cleanse(memory, count)
+    memory.deallocate()
+  }
+
+  public var cipherSuite: CipherSuite { suite.suite }
+
+  /// Bytes of this connection's state.
+  public var stateCount: Int { suite.stateCount }
+
+  /// RFC 8446 section 7.3.
+  private func deriveKeys(_ direction: RecordDirection, _ library: TLSLibrary) -> Bool {
+    let suite = suite
+    let secret = UnsafeRawBufferPointer(start: memory + suite.secret(direction), count: suite.secretCount)
+    let key = UnsafeMutableRawBufferPointer(start: memory + suite.key(direction), count: suite.keyCount)
+    let iv = UnsafeMutableRawBufferPointer(start: memory + suite.iv(direction), count: RecordSuite.ivCount)
+    return library.records.expand(secret, label: "key", into: key)
+      && library.records.expand(secret, label: "iv", into: iv)
+  }
+
+  /// Replaces a direction's secret by its successor and starts its sequence anew (RFC 8446 section 7.2).
+  mutating func update(_ direction: RecordDirection, _ library: TLSLibrary) -> Bool {
+    let secret = UnsafeMutableRawBufferPointer(
+      start: memory + suite.secret(direction), count: suite.secretCount)
+    guard library.records.expand(UnsafeRawBufferPointer(secret), label: "traffic upd", into: secret),
+      deriveKeys(direction, library)
+    else { return false }
+    switch direction {
+    case .receiving: state.pointee.received = 0
+    case .sending: state.pointee.sent = 0
+    }
+    return true
+  }
+
+  /// Gives `body` the nonce of a record: the sequence number over the IV (RFC 8446 section 5.3).
+  func withNonce(
+    _ direction: RecordDirection, _ sequence: UInt64, _ body: (UnsafeRawPointer) -> Bool
+  ) -> Bool {
+    let iv = UnsafeRawPointer(memory + suite.iv(direction))
+    var nonce: (UInt64, UInt64) = (0, 0)
+    return withUnsafeMutableBytes(of: &nonce) { nonce in
+      nonce.storeBytes(of: iv.loadUnaligned(as: UInt32.self), as: UInt32.self)
+      let low = iv.loadUnaligned(fromByteOffset: 4, as: UInt64.self) ^ sequence.bigEndian
+      nonce.storeBytes(of: low, toByteOffset: 4, as: UInt64.self)
+      return body(UnsafeRawPointer(nonce.baseAddress!))
+    }
+  }
+}

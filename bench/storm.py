@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""Storms against Tidegate and its peers: limiters under a herd, and what established connections feel of one."""
+
+import argparse
+import contextlib
+import os
+import sys
+import tempfile
+import time
+
+from lab import herds, loads, machine, material, proxies, report
+from lab.loads import Manner
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("scenario", choices=["limit", "calm"])
+    parser.add_argument("--proxies", help="comma-separated: limiters for `limit`, proxies for `calm`")
+    parser.add_argument("--clients", type=int, default=5000)
+    parser.add_argument("--rate", type=int, default=500, help="limit: admitted connections a second")
+    parser.add_argument("--timeout", type=float, default=10, help="clients' timeout in seconds")
+    parser.add_argument("--retry", choices=["backoff", "immediate", "retry-after"], default="backoff")
+    parser.add_argument("--resumed-share", type=float, default=0)
+    parser.add_argument("--rsa", action="store_true", help="RSA-2048 certificate instead of P-256")
+    parser.add_argument("--stay", type=float, help="clients leave after this many seconds; without it they stay")
+    parser.add_argument("--seconds", type=float, default=60, help="end of a storm, at the latest")
+    parser.add_argument("--connections", type=int, default=200, help="calm: established connections")
+    parser.add_argument("--no-namespaces", action="store_true")
+    parser.add_argument("--save", metavar="NAME", help="writes bench/results/NAME.json")
+    return parser.parse_args()
+
+
+class Storm:
+    def __init__(self, options, folder):
+        self.options, self.folder = options, folder
+        self.pems = material.certificates(folder)
+        self.manner = Manner(rsa=options.rsa)
+        self.calibration = min(1000, 2 * options.rate)
+        self.rows, self.details = [], []
+
+    def running(self, index, name, proxy, extra):
+        setup = proxies.Setup.made(self.folder, index, name, self.pems, extra=extra)
+        return contextlib.closing(proxies.Running(proxy, setup, not self.options.no_namespaces))
+
+    def herd(self, running):
+        o = self.options
+        stay = ["--stay", o.stay] if o.stay is not None else []
+        return herds.Herd(
+            running, self.manner, o.clients, "--timeout", o.timeout, "--retry", o.retry,
+            "--resumed-share", o.resumed_share, "--seconds", o.seconds, *stay)
+
+    def limit(self, index, name):
+        """The herd against a limiter."""
+        o, limiter = self.options, herds.limiters()[name]
+        with self.running(index, name, limiter.proxy, limiter.extra(o.rate)) as one:
+            calm_cost = self.cost_of_admission(one)
+            before = one.cpu_seconds()
+            seen = self.herd(one).reports()
+            used = one.cpu_seconds() - before
+            backend = one.end_backend()
+        total = seen["total"]
+        refused = herds.refused(total)
+        admitted = total["admitted"]
+        per_refusal = 1e6 * (used - calm_cost * admitted) / refused if refused else None
+        # Upgrades at the backend for clients that had gone; the calibration's were not.
+        in_vain = backend["upgraded"] - admitted - self.calibration - WARM_UP - (1 if o.resumed_share else 0)
+        self.rows.append([
+            name, admitted, f"{seen['all_in_seconds']:.1f}", f"{herds.goodput_min(seen['per_second'], o.rate):.2f}",
+            f"{herds.in_by_the_ideal_time(seen, o.rate):.0f}",
+            refused, total["timeouts"], in_vain, f"{seen['attempts_per_success']:.2f}",
+            f"{seen['attempt_p99_ms']:.0f}", f"{used:.2f}", f"{per_refusal:.1f}" if per_refusal else "-",
+        ])
+        self.details.append({"limiter": name, "cpu_seconds": used, "backend": backend, **seen})
+
+    def cost_of_admission(self, one):
+        """CPU seconds per client that comes when there is room, at a pace a little below the limit.
+
+        At about the pace of the storm itself, since a proxy that has more to do at once batches more.
+        """
+        loads.run(one, "cycle", self.manner, "--count", WARM_UP)
+        time.sleep(1.1)
+        before = one.cpu_seconds()
+        loads.run(one, "storm", self.manner, "--clients", self.calibration, "--arrival-rate",
+                  0.8 * self.options.rate, "--seconds", 60)
+        used = one.cpu_seconds() - before
+        time.sleep(1.1)
+        return used / self.calibration
+
+    def calm(self, index, name):
+        """Echo latency of established connections at rest, then while a herd comes. Nothing is limited."""
+        with self.running(index, name, name, {}) as one:
+            rest = self.echoes(one, 5)
+            watch = self.begin_echoes(one, 10)
+            time.sleep(1)
+            herd = self.herd(one).reports()
+            storm = loads.finish(watch)
+        worst = max(storm["p99_ms_per_second"])
+        rest_p99, storm_p99 = rest["latency"]["p99_ms"], storm["latency"]["p99_ms"]
+        self.rows.append([
+            name, f"{rest_p99:.2f}", f"{storm_p99:.2f}", f"{storm_p99 / rest_p99:.1f}", f"{worst:.1f}",
+            f"{storm['latency']['max_ms']:.1f}", herd["total"]["admitted"], f"{herd['all_in_seconds']:.1f}"])
+        self.details.append({"proxy": name, "rest": rest, "storm": storm, "herd": herd})
+
+    def begin_echoes(self, one, seconds):
+        watch = loads.start(
+            one, "calm", self.manner, "--connections", self.options.connections, "--seconds", seconds, first=True)
+        loads.wait_until_ready(watch)
+        return watch
+
+    def echoes(self, one, seconds):
+        return loads.finish(self.begin_echoes(one, seconds))
+
+
+# Cycles before anything is measured; few enough for any limit's first second.
+WARM_UP = 40
+
+TITLES = {
+    "limit": ["limiter", "admitted", "all in, s", "worst second / rate", "in by the ideal time, %",
+              "refused", "timeouts", "admitted in vain",
+              "attempts each", "attempt p99, ms", "CPU, s", "us CPU per refusal"],
+    "calm": ["proxy", "p99 at rest, ms", "p99 in the storm, ms", "ratio", "p99 of the worst second, ms", "max, ms",
+             "herd in", "all in, s"],
+}
+
+
+def names(options):
+    known = list(herds.limiters() if options.scenario == "limit" else proxies.kinds())
+    chosen = options.proxies.split(",") if options.proxies else known
+    for name in chosen:
+        if name not in known:
+            sys.exit(f"{name} is none of: {' '.join(known)}")
+        there = herds.is_installed(name) if options.scenario == "limit" else proxies.kinds()[name].is_installed()
+        if not there:
+            sys.exit(f"{name} is missing: install it, or name the others with --proxies")
+    return chosen
+
+
+def main():
+    options = arguments()
+    machine.raise_descriptor_limit()
+    failures = []
+    with tempfile.TemporaryDirectory(prefix="tidegate-storm-") as folder:
+        os.chmod(folder, 0o755)
+        storm = Storm(options, folder)
+        for index, name in enumerate(names(options)):
+            try:
+                getattr(storm, options.scenario)(index, name)
+                print(" ".join(map(str, storm.rows[-1])), file=sys.stderr)
+            except loads.Failed as failure:
+                failures.append(f"{name}: {failure}")
+    print(report.plain_table(TITLES[options.scenario], storm.rows))
+    if options.save:
+        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "results", options.save + ".json")
+        report.save(path, {"machine": machine.described(), "options": vars(options), "runs": storm.details,
+                           "failures": failures})
+    if failures:
+        sys.exit("\n".join(["failed:"] + failures))
+
+
+if __name__ == "__main__":
+    main()
