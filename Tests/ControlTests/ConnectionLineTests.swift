@@ -8,21 +8,23 @@ import Testing
 @Suite struct ConnectionLineTests {
   private struct Line: Decodable {
     var time: String, accepted: String
-    var client: String?, listener: String, pool: String?, backend: String?, backend_address: String?
-    var bytes_from_client: UInt64, bytes_to_client: UInt64
-    var messages_from_client: UInt64, messages_to_client: UInt64
-    var close_code_from_client: UInt16?, close_code_from_backend: UInt16?
+    var client: String?, listener: String, pool: String?, backend: String?, backendAddress: String?
+    var bytesFromClient: UInt64, bytesToClient: UInt64
+    var messagesFromClient: UInt64, messagesToClient: UInt64
+    var closeCodeFromClient: UInt16?, closeCodeFromBackend: UInt16?
     var tls: String?, resumed: Bool, status: UInt16?
     var who: String, phase: String, cause: String
-    var waiting_seconds: Double, handshaking_seconds: Double, upgrading_seconds: Double
-    var connecting_seconds: Double, lifetime_seconds: Double
+    var waitingSeconds: Double, handshakingSeconds: Double, upgradingSeconds: Double
+    var connectingSeconds: Double, lifetimeSeconds: Double
     var worker: Int
   }
 
   private func decode(_ record: ConnectionRecord, offset: UInt64 = 0) throws -> Line {
     let text = ConnectionLine.json(record, wallOffset: offset)
     #expect(!text.contains("\n"))
-    return try JSONDecoder().decode(Line.self, from: Data(text.utf8))
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    return try decoder.decode(Line.self, from: Data(text.utf8))
   }
 
   @Test func saysEverythingOfAFullLife() throws {
@@ -44,12 +46,26 @@ import Testing
     let line = try decode(record, offset: 1_795_573_396_498_000_000)
     #expect(line.accepted == "2026-11-25T02:23:18.498Z")
     #expect(line.time == "2026-11-25T02:23:19.998Z")
-    #expect(line.client == "[2001:db8::1]:50000" && line.backend_address == "10.0.0.1:9001")
-    #expect(line.bytes_from_client == .max && line.messages_to_client == 3)
-    #expect(line.close_code_from_client == nil && line.close_code_from_backend == 1000)
+    #expect(line.client == "[2001:db8::1]:50000" && line.backendAddress == "10.0.0.1:9001")
+    #expect(line.bytesFromClient == .max && line.messagesToClient == 3)
+    #expect(line.closeCodeFromClient == nil && line.closeCodeFromBackend == 1000)
     #expect(line.tls == "1.3" && line.resumed && line.status == 101 && line.worker == 1)
     #expect(line.who == "backend" && line.phase == "relaying" && line.cause == "finished")
-    #expect(line.handshaking_seconds == 0.00125 && line.lifetime_seconds == 1.5)
+    #expect(line.handshakingSeconds == 0.00125 && line.lifetimeSeconds == 1.5)
+  }
+
+  @Test func hasTheSameFieldsInTheSameOrderAlways() {
+    let names = """
+      time accepted client listener pool backend backend_address bytes_from_client bytes_to_client \
+      messages_from_client messages_to_client close_code_from_client close_code_from_backend tls resumed status \
+      who phase cause waiting_seconds handshaking_seconds upgrading_seconds connecting_seconds lifetime_seconds \
+      worker
+      """.split(separator: " ").map(String.init)
+    let record = ConnectionRecord(
+      acceptedAt: .zero, worker: 0, listener: "l",
+      end: EndReason(who: .client, phase: .waiting, cause: .reset))
+    let fields = ConnectionLine.json(record, wallOffset: 0).matches(of: /"([a-z_]+)":/).map { String($0.1) }
+    #expect(fields == names)
   }
 
   @Test func saysNullWhereThereIsNothing() throws {

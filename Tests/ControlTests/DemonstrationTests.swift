@@ -69,16 +69,33 @@ import Testing
   }
 
   @Test func itsFilesAreItsOwnAndGoWithIt() throws {
-    let demonstration = try Demonstration(tlsPort: 8443, plainPort: 8080)
+    let (tlsPort, plainPort) = (try freePort(), try freePort())
+    let demonstration = try Demonstration(tlsPort: tlsPort, plainPort: plainPort)
     let certificate = try #require(demonstration.settings.listeners[0].tls?.certificates.first)
     let attributes = try FileManager.default.attributesOfItem(atPath: certificate.key)
     #expect(attributes[.posixPermissions] as? Int == 0o600)
     #expect(
       demonstration.settings.listeners.map(\.bind) == [
-        [Endpoint("127.0.0.1:8443")!], [Endpoint("127.0.0.1:8080")!],
+        [Endpoint("127.0.0.1:\(tlsPort)")!], [Endpoint("127.0.0.1:\(plainPort)")!],
       ])
     #expect(demonstration.invitation(program: "tidegate").contains("tidegate ctl --socket "))
     demonstration.close()
     #expect(!FileManager.default.fileExists(atPath: certificate.key))
+  }
+
+  @Test func aTakenPortIsNamedWithTheOptionThatChoosesAnother() throws {
+    let backend = try EchoBackend()
+    defer { backend.close() }
+    guard case .ip(_, let taken) = backend.address else { return }
+    let message = "can't listen on port \(taken): Address already in use; --port chooses another"
+    #expect(throws: ControlError(message)) { try Demonstration(tlsPort: freePort(), plainPort: taken) }
+  }
+
+  /// A port that was free a moment ago.
+  private func freePort() throws -> UInt16 {
+    let backend = try EchoBackend()
+    defer { backend.close() }
+    guard case .ip(_, let port) = backend.address else { throw ControlError("not an IP address") }
+    return port
   }
 }

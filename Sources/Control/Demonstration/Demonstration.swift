@@ -11,7 +11,11 @@ public final class Demonstration: Sendable {
   private let tlsPort: UInt16
   private let plainPort: UInt16
 
+  /// Nothing listens on the two ports yet, but the backend is there.
+  /// - Throws: when one of the ports is taken.
   public init(tlsPort: UInt16, plainPort: UInt16) throws(ControlError) {
+    try PortProbe.requireFree(tlsPort, option: "--tls-port")
+    try PortProbe.requireFree(plainPort, option: "--port")
     let folder = try TemporaryFolder(prefix: "tidegate")
     self.folder = folder
     self.tlsPort = tlsPort
