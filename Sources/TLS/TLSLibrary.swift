@@ -17,12 +17,16 @@ public final class TLSLibrary {
   var recordsPerKey: UInt64 = 1 << 24
 
   public init() throws(TLSError) {
+    ERR_clear_error()
     guard let context = OSSL_LIB_CTX_new() else { throw .library("make a library context") }
     let provider = OSSL_PROVIDER_load(context, "default")
     let cipher = EVP_CIPHER_fetch(context, "AES-256-CBC", nil)
     let bio = exchangeMethod.flatMap { BIO_new_ex(context, $0) }
     guard let provider, let cipher, let bio, let records = RecordCiphers.make(context) else {
-      let error = TLSError.library("load its algorithms")
+      let missing =
+        provider == nil
+        ? "default provider" : cipher == nil ? "AES-256-CBC" : bio == nil ? "BIOs" : "AEADs and hashes"
+      let error = TLSError.library("load its \(missing)")
       Self.free(bio, cipher, provider, context)
       throw error
     }

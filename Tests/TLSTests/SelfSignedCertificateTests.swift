@@ -5,12 +5,13 @@ import Testing
 @Suite struct SelfSignedCertificateTests {
   @Test func itIsForItsNamesAndAddresses() throws {
     let made = try SelfSignedCertificate.make(names: ["localhost", "*.tide.example", "127.0.0.1", "::1"])
-    let bio = BIO_new_mem_buf(made.certificatePEM, -1)
-    let certificate = PEM_read_bio_X509(bio, nil, nil, nil)
-    defer {
-      BIO_free(bio)
-      X509_free(certificate)
+    var text = made.certificatePEM
+    let certificate = text.withUTF8 { bytes in
+      let bio = BIO_new_mem_buf(bytes.baseAddress, Int32(bytes.count))
+      defer { BIO_free(bio) }
+      return PEM_read_bio_X509(bio, nil, nil, nil)
     }
+    defer { X509_free(certificate) }
     for name in ["localhost", "a.tide.example"] {
       #expect(X509_check_host(certificate, name, 0, 0, nil) == 1, "\(name)")
     }

@@ -47,12 +47,14 @@ struct TestCertificate: Sendable {
 
   /// The key, protected by a password.
   var encryptedKeyPEM: String {
-    let bio = BIO_new_mem_buf(keyPEM, -1)
-    let key = PEM_read_bio_PrivateKey(bio, nil, nil, nil)
-    defer {
-      BIO_free(bio)
-      EVP_PKEY_free(key)
+    var text = keyPEM
+    // The BIO reads the string's own bytes, so it must not outlive them.
+    let key = text.withUTF8 { bytes in
+      let bio = BIO_new_mem_buf(bytes.baseAddress, Int32(bytes.count))
+      defer { BIO_free(bio) }
+      return PEM_read_bio_PrivateKey(bio, nil, nil, nil)
     }
+    defer { EVP_PKEY_free(key) }
     return Self.text { PEM_write_bio_PKCS8PrivateKey($0, key, EVP_aes_256_cbc(), "secret", 6, nil, nil) }
   }
 
