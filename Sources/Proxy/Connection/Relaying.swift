@@ -71,7 +71,11 @@ extension Worker where Engine: ~Copyable {
     guard c.pointee.client.peerFinished, c.pointee.client.received.isEmpty, c.pointee.plain.isEmpty,
       !c.pointee.mayHoldPlain
     else { return }
-    if c.pointee.isTLS && !c.pointee.hasCloseNotify { c.pointee.isTruncated = true }
+    // Without close_notify a stream may have been cut off on its way. A client that has been told goodbye, or
+    // has said it in a close frame, may leave as it likes.
+    if c.pointee.isTLS && !c.pointee.hasCloseNotify && c.pointee.firstFinisher == nil {
+      c.pointee.isTruncated = !c.pointee.fromClient.sawClose
+    }
     if c.pointee.exchange == .request {
       // HTTP servers take a FIN for a client that has gone; one that waits for its answer is still there.
       guard c.pointee.requestBody.consume(Span()).state != .done else { return }
