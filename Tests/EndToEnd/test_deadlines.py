@@ -168,7 +168,7 @@ def test_a_client_that_doesnt_end_its_side_is_cut_off(gate):
         served.close()
         assert client.recv(10) == b""
         proxy.expect_idle(4)
-        assert proxy.record().who == "backend"
+        assert proxy.record().ended == ("client", "relaying", "deadline")
 
 
 def test_a_client_that_doesnt_read_its_end_is_cut_off(gate):
