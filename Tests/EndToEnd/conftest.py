@@ -16,6 +16,11 @@ def pytest_configure(config):
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def pytest_sessionstart(session):
+    if not session.config.option.collectonly and not BINARY.exists():
+        pytest.exit(f"no binary at {BINARY}: build it, or set TIDEGATE", 2)
+
+
 def pytest_report_header(config):
     return f"tidegate: {BINARY}"
 

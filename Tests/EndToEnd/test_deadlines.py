@@ -168,11 +168,11 @@ def test_a_client_that_doesnt_end_its_side_is_cut_off(gate):
         served.close()
         assert client.recv(10) == b""
         proxy.expect_idle(4)
-        assert proxy.record().who == "backend"
+        assert proxy.record().ended == ("client", "relaying", "deadline")
 
 
-def test_a_client_that_doesnt_read_its_end_is_cut_off(gate):
-    proxy, plain, _, backend = gate(closing="500ms")
+def test_a_client_that_doesnt_read_its_end_is_cut_off_once_idle(gate):
+    proxy, plain, _, backend = gate(closing="500ms", idle="1s")
     with dial(plain, receive_buffer=4096) as client:
         served, _, _ = open_pair(client, backend)
         served.settimeout(0.3)

@@ -19,6 +19,7 @@ def gate(request, module_folder, certificates):
     with Backend() as backend:
         made = start_matrix(module_folder / request.param, certificates, [backend], {"mode": request.param})
         yield made, backend, request.param
+        backend.hang_up()
         made.proxy.finish()
 
 

@@ -266,6 +266,22 @@ def test_an_answer_ends_where_it_says_even_if_the_backend_keeps_its_connection(r
     assert body == original_body
 
 
+def test_an_interim_answer_is_passed_on_at_once(raw):
+    """RFC 9110 section 15.2: the client may wait for it with its body."""
+    _, where, backend = raw()
+    with dial(where) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+        served = backend.accept()
+        head, _ = parse_head(read_head(served))
+        assert head.get("Expect") == "100-continue"
+        served.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        assert parse_head(read_head(client))[0].status == 100
+        client.sendall(b"hello")
+        assert read_exactly(served, 5) == b"hello"
+        served.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        assert parse_head(read_to_end(client))[0].status == 200
+
+
 def test_an_answer_without_length_ends_with_the_backends_connection(raw):
     _, where, backend = raw()
     with dial(where) as client:

@@ -215,6 +215,23 @@ def test_a_thousand_connections_at_once(tidegate, certificates):
         assert abs(len(a.sessions) - len(b.sessions)) <= 20
 
 
+@pytest.mark.parametrize("workers", [1, 4])
+def test_the_limit_of_connections_is_exact_over_all_workers(tidegate, workers):
+    with Backend() as backend:
+        entry = listener("pool", mode="tcp")
+        settings = {"workers": workers, "limits": {"connections": 20}}
+        proxy = tidegate({**settings, "listeners": [entry], "pools": [pool("pool", backend)]})
+        clients = [dial(address(entry)) for _ in range(60)]
+        for _ in range(20):
+            backend.accept()
+        with pytest.raises(TimeoutError):
+            backend.accept(0.5)
+        assert proxy.info()["CurrConns"] == "20"
+        for client in clients:
+            client.close()
+        backend.hang_up()
+
+
 def test_the_limit_of_connections_holds_and_lets_in_again(tidegate, three):
     entry = listener("pool")
     tidegate({"limits": {"connections": 5}, "listeners": [entry], "pools": [pool("pool", three[0])]})

@@ -63,7 +63,8 @@ def test_sigterm_ends_what_is_left_at_the_windows_end(tidegate, echo):
     with pytest.raises(ConnectionClosed):
         client.recv(6)
     assert proxy.wait(5) == 0
-    assert 0.8 <= time.monotonic() - begun < 4
+    # Not at once, and not past the window; what is left is told to go ahead of its end.
+    assert 0.3 <= time.monotonic() - begun < 2
     assert (proxy.record().who, proxy.record().cause) == ("operator", "drained")
 
 

@@ -37,9 +37,8 @@ def test_bytes_pass_in_both_directions(matrix, backend, transport):
         assert read_exactly(client, 10) == b"250 high\r\n"
 
 
-@pytest.mark.parametrize("transport", ["wss 1.2", "wss 1.3", "wss 1.3 by openssl"])
+@every_transport
 def test_a_backend_that_talks_first_is_heard(matrix, backend, transport):
-    """The client waits. (Over plain TCP, `first_byte` wants a byte of the client.)"""
     with matrix.dial(transport) as client:
         served = backend.accept()
         served.sendall(b"220 welcome\r\n")
