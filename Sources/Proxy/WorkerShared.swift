@@ -1,4 +1,5 @@
 internal import Synchronization
+internal import TLS
 public import Telemetry
 
 /// What a worker shares with the control plane: its counters, its records, its mailbox.
@@ -10,10 +11,17 @@ public final class WorkerShared: Sendable {
   public let records = EventLog<ConnectionRecord>(capacity: 8192)
   public let process: ProcessShared
   let mailbox = Mailbox()
+  /// The worker's OpenSSL, used by its thread alone; nil where nothing is TLS (the simulation).
+  nonisolated(unsafe) let library: TLSLibrary?
 
-  public init(index: Int, process: ProcessShared) {
+  public convenience init(index: Int, process: ProcessShared) {
+    self.init(index: index, process: process, library: nil)
+  }
+
+  init(index: Int, process: ProcessShared, library: TLSLibrary?) {
     self.index = index
     self.process = process
+    self.library = library
   }
 }
 

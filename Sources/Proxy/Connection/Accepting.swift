@@ -29,7 +29,8 @@ extension Worker where Engine: ~Copyable {
       return pauseAccepting()
     }
     adopt(c, slot, completion.socket)
-    if shared.process.live.enter(limit: topology.settings.limits.connections) == .full { pauseAccepting() }
+    let room = shared.process.live.enter(limit: topology.settings.limits.connections)
+    if room == .full || connections.count == connections.capacity { pauseAccepting() }
   }
 
   private mutating func adopt(_ c: ConnectionPointer, _ slot: SlotID, _ socket: SocketHandle) {

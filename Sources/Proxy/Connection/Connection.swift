@@ -46,7 +46,10 @@ struct Connection: ~Copyable {
   /// True exactly when the backend is connected and its answer is due.
   var isAnswerAwaited = false
 
+  /// OpenSSL's object: during the handshake, and after it in TLS 1.2 or with `record_layer: openssl`.
   var session: TLSSession?
+  /// What is left of TLS 1.3 once the handshake is over.
+  var records: RecordLayer?
   /// True exactly while the connection is in the worker's handshake queue.
   var isQueued = false
   /// True exactly while the connection is in the worker's list of those that wait for buffers.
@@ -105,6 +108,8 @@ struct Connection: ~Copyable {
     lastActivity = now
   }
 
+  /// True exactly when what goes to the client is sealed in records.
+  var isSealed: Bool { records != nil || session != nil }
   var isTLS: Bool { listener.settings.tls != nil }
   var inFlight: Int { Int(client.inFlight) + Int(backend.inFlight) }
 }

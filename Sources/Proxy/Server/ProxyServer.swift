@@ -27,8 +27,11 @@ public final class ProxyServer: Sendable {
     raiseDescriptorLimit()
     startedAt = .current()
     let process = self.process
-    workers = (0..<workerCount(settings)).map { WorkerShared(index: $0, process: process) }
-    material = try TLSMaterial(settings, workers: workers.count, now: startedAt)
+    let material = try TLSMaterial(settings, workers: workerCount(settings), now: startedAt)
+    self.material = material
+    workers = (0..<material.workers).map {
+      WorkerShared(index: $0, process: process, library: material.libraries[$0])
+    }
     var next = 0
     let topology = try Self.build(settings, material, continuing: nil, &next)
     state = Mutex(State(topology: topology, nextBindIndex: next))

@@ -4,7 +4,7 @@ internal import TLS
 
 /// What TLS needs across reloads: a library per worker, and the ticket keys.
 final class TLSMaterial: Sendable {
-  nonisolated(unsafe) private let libraries: [TLSLibrary]
+  nonisolated(unsafe) let libraries: [TLSLibrary]
   let ticketKeys: TicketKeys?
 
   var workers: Int { libraries.count }
