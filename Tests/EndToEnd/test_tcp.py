@@ -85,6 +85,20 @@ def test_both_sides_may_end_at_once(matrix, backend, transport):
         assert client.recv(10) == b""
 
 
+@every_transport
+def test_ends_from_both_sides_at_nearly_the_same_time_leave_nothing(matrix, backend, transport):
+    """Again and again: the client's FIN may come while our close_notify is on its way to it."""
+    backend.hang_up()
+    for _ in range(40):
+        client = matrix.dial(transport)
+        client.sendall(b"x")
+        served = backend.accept()
+        assert served.recv(1) == b"x"
+        served.close()
+        client.close()
+    matrix.proxy.expect_idle(3)
+
+
 @pytest.mark.parametrize("transport", ["wss 1.2", "wss 1.3", "wss 1.3 by openssl"])
 def test_a_close_notify_without_a_fin_ends_the_clients_side(matrix, backend, transport):
     with matrix.dial(transport) as client:
