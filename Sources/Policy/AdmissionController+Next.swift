@@ -12,10 +12,10 @@ extension AdmissionController {
     guard budget.canStart(c, now: now) else {
       // Others may take the tokens that this worker has no time for.
       publishNobody()
-      return .wait(until: min(budget.nextAt(c, now: now), survey.deadline))
+      return .wait(until: min(budget.nextAt(c, now: now), survey.overAt))
     }
     guard survey.mayTake else { return .wait(until: survey.lookAgain) }
-    if let retry = take(listener(candidate.lane), now) { return .wait(until: min(retry, survey.deadline)) }
+    if let retry = take(listener(candidate.lane), now) { return .wait(until: min(retry, survey.overAt)) }
     return admit(candidate, c, isOldest: candidate == survey.oldest, now)
   }
 
@@ -23,7 +23,7 @@ extension AdmissionController {
     _ visitor: WaitingRoom.Visitor, _ c: HandshakeClass, isOldest: Bool, _ now: MonotonicTime
   ) -> AdmissionAction {
     let removed = remove(visitor.slot)
-    assert(removed == visitor && visitor.deadline > now, "nobody is admitted past its patience")
+    assert(removed == visitor && visitor.deadline >= now, "nobody is admitted past its patience")
     if isOldest && passes >= AdmissionOrder.passes { counts.bypasses += 1 }
     passes = isOldest ? 0 : passes + 1
     let waited = now.since(visitor.enteredAt)
@@ -47,7 +47,7 @@ extension AdmissionController {
   /// have overtaken since, or whose rate a reload has lowered.
   private mutating func nextHopeless(_ now: MonotonicTime) -> AdmissionAction? {
     for lane in 0..<room.laneCount {
-      if let first = room.first(lane), first.deadline <= now { return refuse(first, .patienceOver) }
+      if let first = room.first(lane), first.deadline < now { return refuse(first, .patienceOver) }
     }
     guard now >= sweptAt + Self.sweepInterval else { return nil }
     for lane in 0..<room.laneCount {
@@ -88,7 +88,7 @@ extension AdmissionController {
       let isReady = survey.hasToken(gate, worker, oldest)
       for c in HandshakeClass.allCases {
         guard let head = room.first(lane(index, c)) else { continue }
-        survey.deadline = min(survey.deadline, head.deadline)
+        survey.noteDeadline(head.deadline)
         if isReady { survey.consider(head, cost: budget.costs[c]) }
       }
     }

@@ -1,4 +1,4 @@
-public import Basics
+internal import Basics
 internal import Synchronization
 
 /// The reconnection ledger's sums since the start.

@@ -16,7 +16,7 @@ public struct RefusalBudget: Sendable {
   ///
   /// - Parameter handshake: nanoseconds that its handshake will cost; 0 once that is done.
   public mutating func canAfford(handshake: UInt64, now: MonotonicTime) -> Bool {
-    bucket.available(now) >= min(Int64(clamping: handshake) + Int64(cost), bucket.burst)
+    bucket.available(now) >= min(Int64(min(handshake, UInt64(bucket.burst))) + Int64(cost), bucket.burst)
   }
 
   /// - Parameter nanoseconds: CPU that a refusal took, its handshake's included if that was for the refusal.

@@ -5,8 +5,8 @@ struct Survey {
   private(set) var oldest: WaitingRoom.Visitor?
   private(set) var cheapest: WaitingRoom.Visitor?
   private var cost = UInt64.max
-  /// When the first of the heads loses its patience.
-  var deadline = MonotonicTime.distantFuture
+  /// When the first of the heads has outlived its patience.
+  private(set) var overAt = MonotonicTime.distantFuture
   /// When there may be a token that is lacking now.
   private var tokenAt = MonotonicTime.distantFuture
   /// True exactly when the process has a token for this worker.
@@ -36,10 +36,12 @@ struct Survey {
     self.cost = cost
   }
 
+  mutating func noteDeadline(_ deadline: MonotonicTime) { overAt = min(overAt, deadline + .nanoseconds(1)) }
+
   func candidate(_ passes: Int) -> WaitingRoom.Visitor? {
     passes >= AdmissionOrder.passes ? oldest : cheapest
   }
 
   /// When to look again if nothing changes.
-  var lookAgain: MonotonicTime { min(deadline, tokenAt) }
+  var lookAgain: MonotonicTime { min(overAt, tokenAt) }
 }
