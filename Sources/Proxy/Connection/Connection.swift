@@ -64,6 +64,8 @@ struct Connection: ~Copyable {
   var scanner = HeadScanner()
   var requestBody = BodyFramer(.none)
   var responseBody = BodyFramer(.none)
+  /// True exactly when an empty line ahead of the request has been passed over.
+  var hasSkippedLine = false
   /// True exactly when the request's method was HEAD: its response has no body.
   var isHeadRequest = false
   /// True exactly when the response's body has come to its end.

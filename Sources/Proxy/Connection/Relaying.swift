@@ -63,6 +63,7 @@ extension Worker where Engine: ~Copyable {
     c.pointee.bytesFromClient += UInt64(count)
     counters.add(.bytesFromClients, UInt64(count))
     c.pointee.listenerCounters.add(.bytesFromClients, UInt64(count))
+    guard c.pointee.isAnswerAwaited else { return }
     c.pointee.chosen?.counters[shared.index].add(.bytesToBackend, UInt64(count))
   }
 

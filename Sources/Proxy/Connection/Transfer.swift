@@ -140,6 +140,7 @@ extension Worker where Engine: ~Copyable {
     if c.pointee[side].finishIsUnproven {
       c.pointee[side].finishIsUnproven = false
       finished(c, side)
+      hasBytes(c, side)
     }
     flush(c, side)
     // There is room again: what was left unread goes on.

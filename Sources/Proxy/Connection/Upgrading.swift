@@ -19,6 +19,7 @@ extension Worker where Engine: ~Copyable {
       case .incomplete where engine.buffers.room(c.pointee.head) == 0:
         refuse(c, .headTooLarge, .malformed, by: .client)
       case .incomplete: continue
+      case .malformed(.startLine) where skipEmptyLine(c): continue
       case .tooLong(let error), .malformed(let error): headRefused(c, error)
       case .complete(let length): headComplete(c, length)
       }
@@ -49,6 +50,17 @@ extension Worker where Engine: ~Copyable {
     c.pointee.plain.consumeFirst(count, in: &engine.buffers)
     guard engine.buffers.count(c.pointee.plain.head) == 0 else { return }
     if let empty = c.pointee.plain.removeFirst(in: engine.buffers) { engine.buffers.give(empty) }
+  }
+
+  /// One empty line ahead of a request is no fault (RFC 9112 section 2.2). False when there is none, or it is
+  /// the second.
+  private mutating func skipEmptyLine(_ c: ConnectionPointer) -> Bool {
+    let head = c.pointee.head
+    guard !c.pointee.hasSkippedLine, bytes(head).starts(with: [13, 10]) else { return false }
+    c.pointee.hasSkippedLine = true
+    c.pointee.scanner = HeadScanner(limit: topology.settings.limits.head.bytes)
+    keepRest(c, after: 2)
+    return true
   }
 
   private mutating func headRefused(_ c: ConnectionPointer, _ error: HeadError) {
