@@ -86,7 +86,7 @@ extension AdmissionController {
       gate.publish(oldest, worker: worker)
       guard let oldest else { continue }
       let isReady = survey.hasToken(gate, worker, oldest)
-      for c in HandshakeClass.allCases {
+      for c in HandshakeClass.each {
         guard let head = room.first(lane(index, c)) else { continue }
         survey.noteDeadline(head.deadline)
         if isReady { survey.consider(head, cost: budget.costs[c]) }
@@ -102,7 +102,7 @@ extension AdmissionController {
   /// When the listener's oldest in this worker entered.
   private func oldestEntry(_ listener: Int) -> MonotonicTime? {
     var oldest: MonotonicTime?
-    for c in HandshakeClass.allCases {
+    for c in HandshakeClass.each {
       guard let head = room.first(lane(listener, c)) else { continue }
       oldest = min(oldest ?? head.enteredAt, head.enteredAt)
     }

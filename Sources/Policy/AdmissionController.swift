@@ -108,7 +108,7 @@ public struct AdmissionController: ~Copyable {
   func lane(_ listener: Int, _ c: HandshakeClass) -> Int { listener * HandshakeClass.count + c.rawValue }
   func listener(_ lane: Int) -> Int { lane / HandshakeClass.count }
   func handshakeClass(_ lane: Int) -> HandshakeClass {
-    HandshakeClass.allCases[lane % HandshakeClass.count]
+    HandshakeClass(rawValue: lane % HandshakeClass.count)!
   }
 
   mutating func remove(_ slot: SlotID) -> WaitingRoom.Visitor? {
@@ -146,7 +146,7 @@ public struct AdmissionController: ~Copyable {
     let own = budget.costs[c]
     guard own > 0 else { return 0 }
     var (notDearer, all): (UInt64, UInt64) = (0, 0)
-    for other in HandshakeClass.allCases {
+    for other in HandshakeClass.each {
       let nanoseconds = UInt64(waiting[other.rawValue]) * budget.costs[other]
       all += nanoseconds
       if budget.costs[other] <= own { notDearer += nanoseconds }
@@ -157,9 +157,9 @@ public struct AdmissionController: ~Copyable {
   /// How many of those that are refused can be admitted in a second: the least of all budgets.
   private func rate(_ listener: Int, _ c: HandshakeClass) -> Double {
     let rates = min(
-      shared.process.limiter.limit.perSecond, listeners[listener].limiter.limit.perSecond)
+      shared.process.limiter.perSecond, listeners[listener].limiter.perSecond)
     var (count, nanoseconds) = (1.0, Double(budget.costs[c]))
-    for other in HandshakeClass.allCases {
+    for other in HandshakeClass.each {
       count += Double(waiting[other.rawValue])
       nanoseconds += Double(waiting[other.rawValue]) * Double(budget.costs[other])
     }
@@ -170,7 +170,7 @@ public struct AdmissionController: ~Copyable {
   private func moveCounts(of listener: Int, to gate: AdmissionGate) {
     let old = listeners[listener]
     guard old !== gate else { return }
-    for c in HandshakeClass.allCases {
+    for c in HandshakeClass.each {
       for _ in 0..<room.count(lane(listener, c)) {
         old.left(c)
         gate.entered(c)

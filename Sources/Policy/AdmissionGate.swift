@@ -27,7 +27,9 @@ public final class AdmissionGate: Sendable {
     return max(sum, 0)
   }
 
-  public func waitingCount(_ c: HandshakeClass) -> Int { max(waiting[c.rawValue].load(ordering: .relaxed), 0) }
+  public func waitingCount(_ c: HandshakeClass) -> Int {
+    max(waiting[c.rawValue].load(ordering: .relaxed), 0)
+  }
 
   func entered(_ c: HandshakeClass) { waiting[c.rawValue].add(1, ordering: .relaxed) }
   func left(_ c: HandshakeClass) { waiting[c.rawValue].subtract(1, ordering: .relaxed) }
@@ -60,7 +62,9 @@ public final class AdmissionGate: Sendable {
   ///
   /// Ahead of it are those that aren't dearer, and of those that are, the share that bypasses (see
   /// `AdmissionOrder`); in no case more than all.
-  func expectedAt(_ c: HandshakeClass, _ costs: HandshakeCosts, isIn: Bool, now: MonotonicTime) -> MonotonicTime {
+  func expectedAt(_ c: HandshakeClass, _ costs: HandshakeCosts, isIn: Bool, now: MonotonicTime)
+    -> MonotonicTime
+  {
     let place = AdmissionOrder.place(of: c, costs, isIn: isIn) { waitingCount($0) }
     return limiter.nextAt(now, count: place)
   }

@@ -13,7 +13,7 @@ enum AdmissionOrder {
     of c: HandshakeClass, _ costs: HandshakeCosts, isIn: Bool, count: (HandshakeClass) -> Int
   ) -> Int {
     var (notDearer, all) = (isIn ? 0 : 1, isIn ? 0 : 1)
-    for other in HandshakeClass.allCases {
+    for other in HandshakeClass.each {
       let waiting = count(other)
       all += waiting
       if costs[other] <= costs[c] { notDearer += waiting }

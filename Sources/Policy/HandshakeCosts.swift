@@ -8,7 +8,7 @@ public struct HandshakeCosts: Sendable {
   private static let outlier = 8.0
 
   public init() {
-    assert(HandshakeClass.count == 7)
+    assert(HandshakeClass.allCases.count == HandshakeClass.count)
     for c in HandshakeClass.allCases { means[c.rawValue] = c.initialMicroseconds * 1000 }
   }
 

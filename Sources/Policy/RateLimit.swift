@@ -1,6 +1,6 @@
 /// How many may pass in how long, and how many of them at once.
 public struct RateLimit: Hashable, Sendable {
-  /// Sixteenths of a nanosecond between two; 0 exactly when there is no limit, `UInt64.max` when none may pass.
+  /// Sixteenths of a nanosecond between two; 0 exactly without a limit, `UInt64.max` when none may pass.
   /// Rounded up, so that the limit is never exceeded; at 10 million a second that costs 0.06 % at most.
   let interval: UInt64
   /// How many may pass at once after a rest. At least 1, unless none may pass.
@@ -39,7 +39,9 @@ public struct RateLimit: Hashable, Sendable {
   public var isUnlimited: Bool { interval == 0 }
 
   /// How many a second; infinite without a limit.
-  public var perSecond: Double {
+  public var perSecond: Double { Self.perSecond(interval: interval) }
+
+  static func perSecond(interval: UInt64) -> Double {
     if interval == 0 { return .infinity }
     return interval == .max ? 0 : 1e9 * Double(Instant.units) / Double(interval)
   }

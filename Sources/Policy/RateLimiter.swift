@@ -34,8 +34,8 @@ public final class RateLimiter: Sendable {
   /// True exactly when everything passes.
   public var isUnlimited: Bool { interval.load(ordering: .relaxed) == 0 }
 
-  /// Sixteenths of a nanosecond between two.
-  var intervalUnits: UInt64 { interval.load(ordering: .relaxed) }
+  /// How many a second; infinite without a limit. Without the lock that `limit` takes.
+  var perSecond: Double { RateLimit.perSecond(interval: interval.load(ordering: .relaxed)) }
 
   public func admit(now: MonotonicTime) -> Decision {
     let instant = Instant.of(now)

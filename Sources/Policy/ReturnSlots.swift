@@ -20,7 +20,9 @@ public final class ReturnSlots: Sendable {
     self.jitter = jitter.clampedNanoseconds
   }
 
-  public func change(atMost: Duration) { self.atMost.store(max(1, atMost.clampedNanoseconds), ordering: .relaxed) }
+  public func change(atMost: Duration) {
+    self.atMost.store(max(1, atMost.clampedNanoseconds), ordering: .relaxed)
+  }
 
   /// - Parameter returning: the share of those told that come back, from 0 to 1; below a quarter counts as
   ///   a quarter, so that a herd that learns to obey isn't called in at once.
@@ -41,7 +43,8 @@ public final class ReturnSlots: Sendable {
   ///   - from: no slot lies before it: when those that wait already will have been admitted.
   /// - Returns: how long from now, at most the limit. A 503 tells it in whole seconds, rounded up.
   public func reserve(
-    perSecond: Double, from: MonotonicTime, now: MonotonicTime, using generator: inout some RandomNumberGenerator
+    perSecond: Double, from: MonotonicTime, now: MonotonicTime,
+    using generator: inout some RandomNumberGenerator
   ) -> Duration {
     let limit = atMost.load(ordering: .relaxed)
     let step = interval(perSecond)
@@ -65,7 +68,9 @@ public final class ReturnSlots: Sendable {
     return UInt64(units) * returning.load(ordering: .relaxed) / 1024
   }
 
-  private func told(_ wait: UInt64, _ limit: UInt64, _ generator: inout some RandomNumberGenerator) -> Duration {
+  private func told(_ wait: UInt64, _ limit: UInt64, _ generator: inout some RandomNumberGenerator)
+    -> Duration
+  {
     let later = jitter == 0 ? 0 : UInt64.random(in: 0..<jitter, using: &generator)
     return .nanoseconds(Int64(clamping: min(wait + later, limit)))
   }

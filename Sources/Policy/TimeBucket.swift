@@ -2,8 +2,8 @@ internal import Basics
 
 /// A share of a thread's time as a token bucket, in nanoseconds. Not shared.
 ///
-/// What is spent may exceed what was there: the bucket goes into debt, to a bound, and is closed until that is
-/// paid. The bound keeps one freak measurement from closing it for long.
+/// What is spent may exceed what was there: the bucket goes into debt, to a bound, and is closed until that
+/// is paid. The bound keeps one freak measurement from closing it for long.
 struct TimeBucket: Sendable {
   /// From 0 to 1; nil is no limit.
   private(set) var share: Double?

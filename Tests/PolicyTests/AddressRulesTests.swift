@@ -35,7 +35,8 @@ import Testing
       var lists: [[CIDR]] = [[], []]
       for _ in 0..<Int.random(in: 0...12, using: &generator) {
         let prefix = Int.random(in: 20...32, using: &generator)
-        let bits = UInt32.random(in: 0..<4096, using: &generator) & ~UInt32(UInt64(1) << UInt64(32 - prefix) - 1)
+        let bits =
+          UInt32.random(in: 0..<4096, using: &generator) & ~UInt32(UInt64(1) << UInt64(32 - prefix) - 1)
         lists[Int.random(in: 0...1, using: &generator)].append(
           try CIDR(IPAddress(ipv4: 0x0a00_0000 | bits), prefix: prefix))
       }

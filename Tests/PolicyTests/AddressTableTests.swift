@@ -71,7 +71,9 @@ import Testing
   @Test func newcomersToAFullTableShareAnAllowance() {
     let table = table(AddressLimits(connections: 2, rate: RateLimit(1, burst: 5)), capacity: 512)
     var passes: [AddressPass] = []
-    for number: UInt32 in 0..<3000 { if let pass = pass(table.enter(host(number), now: at(1))) { passes.append(pass) } }
+    for number: UInt32 in 0..<3000 {
+      if let pass = pass(table.enter(host(number), now: at(1))) { passes.append(pass) }
+    }
     let overflowing = passes.filter(\.isOverflow)
     #expect(passes.count - overflowing.count == 512)
     // Eight times two live connections.
@@ -133,10 +135,14 @@ import Testing
           var generator = SeededGenerator(seed: UInt64(worker))
           var kept: [AddressPass] = []
           for _ in 0..<4000 {
-            if case .admitted(let pass) = table.enter(IPAddress(ipv4: .random(in: 0..<4, using: &generator)), now: at(1)) {
+            if case .admitted(let pass) = table.enter(
+              IPAddress(ipv4: .random(in: 0..<4, using: &generator)), now: at(1))
+            {
               kept.append(pass)
             }
-            if kept.count > 90 || Bool.random(using: &generator), let pass = kept.popLast() { table.leave(pass) }
+            if kept.count > 90 || Bool.random(using: &generator), let pass = kept.popLast() {
+              table.leave(pass)
+            }
           }
           return kept.count
         }

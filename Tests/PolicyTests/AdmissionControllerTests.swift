@@ -50,7 +50,8 @@ import Testing
     for turn in 1...40 {
       let now = at(1 + Double(turn) / 1000)
       #expect(controller.enter(slot(turn), listener: 0, .plain, patience: .seconds(9), now: now) == .waiting)
-      #expect(controller.enter(slot(turn + 100), listener: 0, .plain, patience: .seconds(9), now: now) == .waiting)
+      #expect(
+        controller.enter(slot(turn + 100), listener: 0, .plain, patience: .seconds(9), now: now) == .waiting)
       order += admitted(&controller, now)
     }
     #expect(order.firstIndex(of: 0) == 7)
@@ -87,10 +88,12 @@ import Testing
   @Test func aRoomHasACapacity() {
     var controller = controller(capacity: 3)
     for index in 0..<3 {
-      #expect(controller.enter(slot(index), listener: 0, .plain, patience: .seconds(2), now: at(1)) == .waiting)
+      #expect(
+        controller.enter(slot(index), listener: 0, .plain, patience: .seconds(2), now: at(1)) == .waiting)
     }
     #expect(
-      controller.enter(slot(3), listener: 0, .plain, patience: .seconds(2), now: at(1)) == .refused(.roomFull))
+      controller.enter(slot(3), listener: 0, .plain, patience: .seconds(2), now: at(1)) == .refused(.roomFull)
+    )
     #expect(controller.leave(slot(1)) == true)
     #expect(controller.enter(slot(3), listener: 0, .plain, patience: .seconds(2), now: at(1)) == .waiting)
   }
@@ -98,7 +101,8 @@ import Testing
   @Test func whoIsGoneTakesNoToken() {
     var controller = controller(RateLimit(100, burst: 10))
     for index in 0..<50 {
-      #expect(controller.enter(slot(index), listener: 0, .plain, patience: .seconds(2), now: at(1)) == .waiting)
+      #expect(
+        controller.enter(slot(index), listener: 0, .plain, patience: .seconds(2), now: at(1)) == .waiting)
     }
     for index in 0..<45 { #expect(controller.leave(slot(index)) == true) }
     #expect(controller.leave(slot(0)) == false)
@@ -112,7 +116,8 @@ import Testing
       worker: 0, shared: shared, listeners: [AdmissionGate(.unlimited, workers: 1)], slots: 1000,
       budget: HandshakeBudget(share: nil, now: at(1)))
     for index in 0..<100 {
-      #expect(controller.enter(slot(index), listener: 0, .plain, patience: .seconds(1), now: at(1)) == .waiting)
+      #expect(
+        controller.enter(slot(index), listener: 0, .plain, patience: .seconds(1), now: at(1)) == .waiting)
     }
     shared.change(RateLimit(10, burst: 1), capacity: 1000, now: at(1))
     var (refused, passed) = (0, 0)
@@ -135,9 +140,11 @@ import Testing
   @Test func aListenersLimitHoldsUpNobodyElse() {
     var controller = controller(RateLimit(1000, burst: 100), listeners: [RateLimit(1, burst: 1), .unlimited])
     for index in 0..<5 {
-      #expect(controller.enter(slot(index), listener: 0, .plain, patience: .seconds(5), now: at(1)) == .waiting)
       #expect(
-        controller.enter(slot(index + 100), listener: 1, .tls13RSA, patience: .seconds(5), now: at(1)) == .waiting)
+        controller.enter(slot(index), listener: 0, .plain, patience: .seconds(5), now: at(1)) == .waiting)
+      #expect(
+        controller.enter(slot(index + 100), listener: 1, .tls13RSA, patience: .seconds(5), now: at(1))
+          == .waiting)
     }
     #expect(admitted(&controller, at(1)) == [0, 100, 101, 102, 103, 104])
     #expect(controller.next(now: at(1.5)) == .wait(until: at(2)))
@@ -147,7 +154,8 @@ import Testing
   @Test func itTellsWhenToLookAgain() {
     var controller = controller(RateLimit(10, burst: 1))
     for index in 0..<2 {
-      #expect(controller.enter(slot(index), listener: 0, .plain, patience: .seconds(5), now: at(1)) == .waiting)
+      #expect(
+        controller.enter(slot(index), listener: 0, .plain, patience: .seconds(5), now: at(1)) == .waiting)
     }
     #expect(admitted(&controller, at(1)) == [0])
     #expect(controller.next(now: at(1)) == .wait(until: at(1.1)))
@@ -186,7 +194,8 @@ import Testing
     let shared = AdmissionShared(RateLimit(0), workers: 1, capacity: 1000, returns: ReturnSlots())
     let (first, second) = (AdmissionGate(.unlimited, workers: 1), AdmissionGate(.unlimited, workers: 1))
     var controller = AdmissionController(
-      worker: 0, shared: shared, listeners: [first], slots: 100, budget: HandshakeBudget(share: nil, now: at(1)))
+      worker: 0, shared: shared, listeners: [first], slots: 100,
+      budget: HandshakeBudget(share: nil, now: at(1)))
     shared.change(RateLimit(1, burst: 1), capacity: 1000, now: at(1))
     #expect(controller.enter(slot(0), listener: 0, .plain, patience: .seconds(9), now: at(1)) == .waiting)
     controller.reload(listeners: [second, first], handshakeShare: 0.5, now: at(1))

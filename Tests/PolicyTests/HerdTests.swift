@@ -20,9 +20,12 @@ import Testing
     if plan.rate > 0 {
       let ideal = Double(plan.clients) / Double(plan.rate)
       #expect(last <= ideal * tolerance)
-      for (second, count) in seconds.enumerated().dropLast() {
-        #expect(Double(count) >= Double(plan.rate) * 0.98, "second \(second)")
-        #expect(count <= plan.rate + plan.burst, "second \(second)")
+      var left = plan.clients
+      for (second, count) in seconds.enumerated() {
+        // Until fewer are left than a second lets in.
+        if left >= plan.rate { #expect(Double(count) >= Double(plan.rate) * 0.98, "second \(second)") }
+        #expect(count <= plan.rate + (second == 0 ? plan.burst : plan.burst / 2), "second \(second)")
+        left -= count
       }
     }
     print("\(test): all in after \(last) s, \(world.refusals) refusals, \(world.lateRefusals) of them late")
@@ -52,7 +55,14 @@ import Testing
     _ = run(plan, workers: workers)
   }
 
-  @Test(arguments: [1, 2, 8]) func aHerdThatObeysComesInAtTheRate(workers: Int) {
+  @Test(arguments: [1, 4]) func aHerdAsPatientAsTheRoomIsRefusedNothing(workers: Int) {
+    var plan = HerdWorld.Plan()
+    plan.patience = .seconds(10)
+    let outcome = run(plan, workers: workers)
+    #expect(outcome.refusals == 0)
+  }
+
+  @Test(arguments: [2]) func aHerdThatObeysComesInAtTheRate(workers: Int) {
     var plan = HerdWorld.Plan()
     plan.habit = .obeys
     plan.clients = 20_000
@@ -72,7 +82,7 @@ import Testing
   @Test func evenWithAPatienceOfATenthOfASecondTheRateIsKept() {
     var plan = HerdWorld.Plan()
     plan.habit = .immediate
-    (plan.clients, plan.patience) = (3000, .milliseconds(100))
+    (plan.clients, plan.patience) = (1500, .milliseconds(100))
     _ = run(plan, workers: 2)
   }
 

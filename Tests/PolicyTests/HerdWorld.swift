@@ -3,7 +3,7 @@ import Policy
 
 /// How a client of a herd behaves when it isn't let in.
 enum HerdHabit {
-  /// Exponential backoff from 200 ms to 2 s, each time a random part of it.
+  /// Exponential backoff from 200 ms to 1 s, of which each time between half and all.
   case backoff
   /// Comes again when it was told to, in whole seconds and with up to a second of jitter.
   case obeys
@@ -161,14 +161,16 @@ struct HerdWorld {
     case .obeys:
       wait = Double(told?.retryAfterSeconds ?? 1) + .random(in: 0..<1, using: &generator)
     case .backoff:
-      let most = min(2, 0.2 * Double(1 << min(clients[client].attempts, 10)))
-      wait = .random(in: 0.05...most, using: &generator)
+      let most = min(1, 0.2 * Double(1 << min(clients[client].attempts - 1, 10)))
+      wait = .random(in: most / 2...most, using: &generator)
     }
     let again = step + max(1, Int(wait * 1000))
     if again < comes.count { comes[again].append(client) }
   }
 
-  private func id(_ client: Int) -> SlotID { slot(client, generation: UInt32(clients[client].attempts & 0xffffff)) }
+  private func id(_ client: Int) -> SlotID {
+    slot(client, generation: UInt32(clients[client].attempts & 0xffffff))
+  }
   private func handshakeClass(_ client: Int) -> HandshakeClass { plan.classes[client % plan.classes.count] }
   private static func time(_ step: Int) -> MonotonicTime { at(1000) + .milliseconds(step) }
 }

@@ -5,7 +5,9 @@ import Testing
 @Suite struct LoadBalancerTests {
   typealias Candidate = LoadBalancer.Candidate
 
-  private func choose(_ candidates: [Candidate], _ rule: LoadBalancer.Rule = .leastConnections, seed: UInt64 = 1)
+  private func choose(
+    _ candidates: [Candidate], _ rule: LoadBalancer.Rule = .leastConnections, seed: UInt64 = 1
+  )
     -> Int?
   {
     var generator = SeededGenerator(seed: seed)
@@ -58,7 +60,9 @@ import Testing
   @Test func turnsVisitEachInProportionToItsWeight() {
     let candidates = [100, 50, 250].map { Candidate(connections: 0, weight: $0) }
     var chosen = [0, 0, 0]
-    for turn: UInt64 in 0..<80 { if let index = choose(candidates, .roundRobin(turn: turn)) { chosen[index] += 1 } }
+    for turn: UInt64 in 0..<80 {
+      if let index = choose(candidates, .roundRobin(turn: turn)) { chosen[index] += 1 }
+    }
     #expect(chosen == [20, 10, 50])
   }
 

@@ -12,7 +12,9 @@ import Testing
   @Test func noWindowSeesMoreThanTheBurstAndTheRate() {
     var generator = SeededGenerator.told()
     for _ in 0..<60 {
-      let (count, burst) = (Int.random(in: 1...2000, using: &generator), Int.random(in: 1...50, using: &generator))
+      let (count, burst) = (
+        Int.random(in: 1...2000, using: &generator), Int.random(in: 1...50, using: &generator)
+      )
       let limiter = RateLimiter(RateLimit(count, burst: burst))
       var now: UInt64 = .random(in: 0...1 << 50, using: &generator)
       let mean = UInt64(1e9 / Double(count))
