@@ -137,20 +137,13 @@ struct PhaseDurations {
 /// A connection where the table has it.
 typealias ConnectionPointer = UnsafeMutablePointer<Connection>
 
-extension Connection {
-  /// The leg of a side, in place.
-  subscript(side: Side) -> Leg {
-    _read {
-      switch side {
-      case .client: yield client
-      case .backend: yield backend
-      }
-    }
-    _modify {
-      switch side {
-      case .client: yield &client
-      case .backend: yield &backend
-      }
+extension ConnectionPointer {
+  /// The leg of a side, where it is. (A subscript would hand it out through a coroutine, whose frame costs an
+  /// allocation at each access.)
+  @inline(__always) func leg(_ side: Side) -> UnsafeMutablePointer<Leg> {
+    switch side {
+    case .client: withUnsafeMutablePointer(to: &pointee.client) { $0 }
+    case .backend: withUnsafeMutablePointer(to: &pointee.backend) { $0 }
     }
   }
 }

@@ -15,7 +15,7 @@ extension Worker where Engine: ~Copyable {
 
   /// True exactly when a side may be given more to send.
   private func hasRoom(_ c: ConnectionPointer, _ side: Side) -> Bool {
-    Int(c.pointee[side].toSend.byteCount) < topology.settings.relay.highWater.bytes
+    Int(c.leg(side).pointee.toSend.byteCount) < topology.settings.relay.highWater.bytes
   }
 
   // MARK: From the client to the backend
@@ -225,8 +225,8 @@ extension Worker where Engine: ~Copyable {
 
   /// Lets a side know, behind what is still to be sent, that nothing follows.
   mutating func finishSending(_ c: ConnectionPointer, _ side: Side) {
-    guard !c.pointee[side].finishRequested else { return }
-    c.pointee[side].finishRequested = true
+    guard !c.leg(side).pointee.finishRequested else { return }
+    c.leg(side).pointee.finishRequested = true
     if c.pointee.firstFinisher == nil { c.pointee.firstFinisher = side.other }
     if side == .client { sayGoodbye(c) }
     if c.pointee.exchange == .webSocket && c.pointee.phase == .relaying {
@@ -255,6 +255,6 @@ extension Worker where Engine: ~Copyable {
 
   /// True exactly when a side has said goodbye and has been told it.
   private func hasParted(_ c: ConnectionPointer, _ side: Side) -> Bool {
-    c.pointee[side].peerFinished && c.pointee[side].isShutDown && !c.pointee[side].shutdownInFlight
+    c.leg(side).pointee.peerFinished && c.leg(side).pointee.isShutDown && !c.leg(side).pointee.shutdownInFlight
   }
 }
