@@ -55,7 +55,7 @@ import Testing
     budget.charge(.tls13RSA, nanoseconds: 30_000_000, now: at(1))
     #expect(budget.canStart(.tls12Resumed, now: at(1.03)) == false)
     #expect(budget.canStart(.tls12Resumed, now: at(1.041)) == true)
-    budget.charge(.tls13RSA, nanoseconds: .max, now: at(2))
+    for _ in 0..<9 { budget.charge(.tls13RSA, nanoseconds: .max, now: at(2)) }
     #expect(budget.nextAt(.tls12Resumed, now: at(2)) < at(2.1))
   }
 
