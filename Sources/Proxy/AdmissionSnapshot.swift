@@ -1,4 +1,3 @@
-public import Basics
 public import Policy
 
 /// What the waiting room, the budgets and the refusals have done.
