@@ -80,4 +80,14 @@ import Testing
     let sentences = try Self.difference(before, Self.new)
     #expect(sentences == ["listener \"public\": tls.tickets.lifetime is now 12h, was 1h"])
   }
+
+  @Test func `Lists of names and files are shown as they stand`() throws {
+    let after = Self.new.replacing(
+      "key: /k}]}", with: "key: /k}], groups: P-256, tickets: {keys: [/a, /b]}}")
+    #expect(
+      try Self.difference(Self.new, after) == [
+        "listener \"public\": tls.tickets.keys is now [\"/a\", \"/b\"], was []",
+        "listener \"public\": tls.groups is now [\"P-256\"], was []",
+      ])
+  }
 }
