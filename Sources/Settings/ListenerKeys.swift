@@ -48,51 +48,6 @@ extension Settings.Listener {
   }
 }
 
-extension Settings.TLS {
-  static var type: ValueType<Self> {
-    .mapping("TLS", keys, make: { _ in Self(certificates: []) })
-  }
-
-  static var keys: [Key<Self>] {
-    [
-      Key(
-        "certificates", \.certificates, .nonemptyList(of: Certificate.type).comparedAsWhole(),
-        required: true),
-      Key("minimum_version", \.minimumVersion, .word),
-      Key("record_layer", \.recordLayer, .word),
-      Key("tickets", \.tickets, .mapping("tickets", Tickets.keys, make: { _ in Tickets() })),
-    ]
-  }
-
-  /// What the file has as a mapping of its own.
-  struct Tickets: Equatable {
-    var lifetime = Settings.TLS(certificates: []).ticketLifetime
-
-    /// RFC 8446, 4.6.1: no client may use a ticket for longer than seven days.
-    static var keys: [Key<Self>] {
-      [Key("lifetime", \.lifetime, .duration(.seconds(60) ... .seconds(7 * 86400)))]
-    }
-  }
-
-  var tickets: Tickets {
-    get { Tickets(lifetime: ticketLifetime) }
-    set { ticketLifetime = newValue.lifetime }
-  }
-}
-
-extension Settings.TLS.Certificate {
-  static var type: ValueType<Self> {
-    .mapping("a certificate", keys, make: { Self(certificate: "", key: "", location: $0) })
-  }
-
-  static var keys: [Key<Self>] {
-    [
-      Key("certificate", \.certificate, .path(), required: true),
-      Key("key", \.key, .path(), required: true),
-    ]
-  }
-}
-
 extension Settings.Route {
   static var type: ValueType<Self> { .mapping("a route", keys, make: { _ in Self(pool: "") }) }
 

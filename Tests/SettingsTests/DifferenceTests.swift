@@ -45,7 +45,7 @@ import Testing
     #expect(
       try Self.difference(Self.old, Self.new) == [
         "workers is now auto, was 2; this takes effect after a restart",
-        "limits.connections is now 5, was 100000; this takes effect after a restart",
+        "limits.connections is now 5, was 9900; this takes effect after a restart",
         "limits.connection_rate is now 5/m, was off",
         "limits.handshake_cpu is now 29%, was off",
         "limits.per_address.connection_rate is now 7/s, was off",
@@ -95,5 +95,15 @@ import Testing
     let before = Self.new.replacing("key: /k}]}", with: "key: /k}], tickets: {lifetime: 1h}}")
     let sentences = try Self.difference(before, Self.new)
     #expect(sentences == ["listener \"public\": tls.tickets.lifetime is now 12h, was 1h"])
+  }
+
+  @Test func `Lists of names and files are shown as they stand`() throws {
+    let after = Self.new.replacing(
+      "key: /k}]}", with: "key: /k}], groups: P-256, tickets: {keys: [/a, /b]}}")
+    #expect(
+      try Self.difference(Self.new, after) == [
+        "listener \"public\": tls.tickets.keys is now [\"/a\", \"/b\"], was []",
+        "listener \"public\": tls.groups is now [\"P-256\"], was []",
+      ])
   }
 }

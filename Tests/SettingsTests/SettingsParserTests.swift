@@ -23,7 +23,9 @@ import Testing
     #expect(settings == everyKeyExpected)
     #expect(settings.listeners[0].location.line == 7)
     #expect(settings.listeners[0].location.column == 5)
-    #expect(settings.pools[0].location.line == 22)
+    #expect(settings.listeners[0].tls?.groups[1].location.line == 26)
+    #expect(settings.listeners[0].tls?.groups[1].location.column == 24)
+    #expect(settings.pools[0].location.line == 32)
   }
 
   @Test func `Sections without a key and explicit absence are fine`() throws {
@@ -107,7 +109,17 @@ private let everyKey = """
       allow: 10.0.0.0/8
       deny: [10.1.0.0/16, "2001:db8::/32"]
       proxy_protocol: {from: [10.0.0.1]}
-      tls: {certificates: [{certificate: /c, key: /k}], minimum_version: 1.3, record_layer: openssl, tickets: {lifetime: 1h}}
+      tls:
+        certificates: [{certificate: /c, key: /k, ocsp: /o}]
+        minimum_version: 1.3
+        record_layer: openssl
+        tickets: {lifetime: 1h, keys: t.key}
+        client_ca: /ca
+        client_certificates: optional
+        ciphers: ECDHE+AESGCM:!SHA1
+        cipher_suites: [TLS_AES_128_GCM_SHA256]
+        groups: [X25519, P-256]
+        signature_algorithms: ecdsa_secp256r1_sha256
       routes: [{host: Chat.Example.com, path: /ws, pool: chat}]
       pool: chat
     - {bind: 127.0.0.1:8883, mode: tcp, pool: chat}
@@ -177,7 +189,15 @@ private var everyListenerExpected: [Settings.Listener] {
     certificates: [Settings.TLS.Certificate(certificate: "/c", key: "/k", location: start)])
   tls.minimumVersion = .tls13
   tls.recordLayer = .openssl
-  tls.ticketLifetime = .seconds(3600)
+  tls.tickets.lifetime = .seconds(3600)
+  tls.tickets.keys = [Settings.Located("/etc/tidegate/t.key", at: start)]
+  tls.certificates[0].ocsp = Settings.Located("/o", at: start)
+  tls.clientCA = Settings.Located("/ca", at: start)
+  tls.clientCertificates = .optional
+  tls.ciphers = [Settings.Located("ECDHE+AESGCM:!SHA1", at: start)]
+  tls.cipherSuites = [Settings.Located("TLS_AES_128_GCM_SHA256", at: start)]
+  tls.groups = [Settings.Located("X25519", at: start), Settings.Located("P-256", at: start)]
+  tls.signatureAlgorithms = [Settings.Located("ecdsa_secp256r1_sha256", at: start)]
   var route = Settings.Route(pool: "chat")
   route.host = "chat.example.com"
   route.path = "/ws"

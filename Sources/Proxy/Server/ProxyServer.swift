@@ -53,12 +53,10 @@ public final class ProxyServer: Sendable {
   ) throws(ProxyError) -> Topology {
     let workers = material.workers
     let pools = Topology.makePools(settings, workers: workers, continuing: old)
-    var listeners: [ListenerState] = []
-    for listener in settings.listeners {
-      listeners.append(
-        ListenerState(
-          listener, pools: pools, contexts: try material.contexts(listener), workers: workers,
-          continuing: old?.listeners.first { $0.settings.name == listener.name }))
+    let listeners = zip(settings.listeners, try material.contexts(settings)).map { listener, contexts in
+      ListenerState(
+        listener, pools: pools, contexts: contexts, workers: workers,
+        continuing: old?.listeners.first { $0.settings.name == listener.name })
     }
     let binds = try ListeningSockets.open(
       listeners, continuing: old?.binds ?? [], workers: workers, rings: rings, &nextBindIndex)
@@ -93,7 +91,7 @@ public final class ProxyServer: Sendable {
     var inForce = settings
     inForce.workers = old.settings.workers
     let topology = try Self.build(inForce, material, rings: layout.rings, continuing: old, &next)
-    material.ticketKeys?.setLifetime(TLSMaterial.ticketLifetime(settings))
+    material.adopt(settings)
     let done = workers.map { $0.mailbox.send(.apply(topology)) }
     state.withLock {
       $0.topology = topology
@@ -122,8 +120,16 @@ public final class ProxyServer: Sendable {
     for worker in workers { worker.records.drain { body($0) } }
   }
 
-  /// Makes a new ticket key when it is time; call about once a minute.
-  public func rotateTicketKeys() { material.ticketKeys?.rotate(now: .current()) }
+  /// Lets ticket keys go on with the time; call once a minute.
+  public func rotateTicketKeys() {
+    material.rotateTicketKeys(of: state.withLock { $0.topology.listeners }, now: .current())
+  }
+
+  /// For `show tls-keys`.
+  public func ticketKeys() -> [TicketKeyList] { state.withLock { $0.topology }.ticketKeyLists }
+
+  /// All listeners' certificates, for monitors.
+  public func certificates() -> [ServedCertificate] { state.withLock { $0.topology }.servedCertificates }
 
   /// The figures of this moment.
   public func snapshot() -> Snapshot {
