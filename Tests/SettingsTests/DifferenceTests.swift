@@ -106,4 +106,15 @@ import Testing
         "listener \"public\": tls.groups is now [\"P-256\"], was []",
       ])
   }
+
+  @Test func `Orders that a reload forgets are named`() throws {
+    var ordered = try Settings.parse(Self.old, file: "t")
+    ordered.pools[0].backends[0].orders.state = .drain
+    ordered.pools[0].backends[0].orders.weight = 7
+    #expect(
+      try Settings.parse(Self.old, file: "t").difference(from: ordered) == [
+        "pool \"chat\": backend \"a\": state is now ready, was drain",
+        "pool \"chat\": backend \"a\": ordered weight is now not set, was 7",
+      ])
+  }
 }
