@@ -82,6 +82,10 @@ public final class TLSContext {
   }
 
   /// What is served, in the configuration's order.
+  /// True exactly when some certificate has a key of the kind.
+  public var hasECDSA: Bool { certificates.contains { $0.summary.keyType.hasPrefix("ECDSA") } }
+  public var hasRSA: Bool { certificates.contains { $0.summary.keyType.hasPrefix("RSA") } }
+
   public var certificateSummaries: [CertificateSummary] { certificates.map(\.summary) }
 
   /// What is to be stapled to a certificate of one of our SSL_CTXs.
