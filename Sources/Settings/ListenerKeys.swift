@@ -18,6 +18,12 @@ extension Settings.Listener {
       Key("bind", \.bind, .oneOrMore(.bindAddress), required: true),
       Key("mode", \.mode, .word),
       Key("plain_http", \.plainHTTP, .word),
+      Key("connections", optional: \.connections, .connectionsOrOff, none: "off"),
+      Key("connection_rate", optional: \.connectionRate, .rate, none: "off"),
+      Key("connection_burst", optional: \.connectionBurst, .burst),
+      Key("allow", \.allow, .oneOrMore(.cidr).comparedAsWhole()),
+      Key("deny", \.deny, .oneOrMore(.cidr).comparedAsWhole()),
+      Key("proxy_protocol", optional: \.proxyProtocol, ProxyProtocol.type, none: "off"),
       Key("tls", optional: \.tls, Settings.TLS.type),
       Key("routes", \.routes, .list(of: Settings.Route.type).comparedAsWhole()),
       Key("pool", optional: \.pool, .poolReference),
@@ -25,6 +31,11 @@ extension Settings.Listener {
   }
 
   private func check(_ reader: MappingReader) {
+    reader.checkBurst("connection_burst", connectionBurst, rate: connectionRate)
+    checkPools(reader)
+  }
+
+  private func checkPools(_ reader: MappingReader) {
     guard reader.isSound("pool"), reader.isSound("routes"), reader.isSound("mode") else { return }
     if mode == .tcp {
       if !routes.isEmpty {
