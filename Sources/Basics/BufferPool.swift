@@ -21,7 +21,7 @@ public struct BufferPool: ~Copyable {
   /// Bytes before the payload area.
   public static let headRoom = 64
   /// Bytes behind the payload area.
-  public static let tailRoom = 192
+  public static let tailRoom = 256
   public static let stride = headRoom + payload + tailRoom
 
   @usableFromInline struct Entry {

@@ -14,9 +14,31 @@ public struct Snapshot: Sendable {
   /// Direct descriptors that the workers' rings have, and RLIMIT_NOFILE.
   public var directDescriptors: Int = 0
   public var isDraining = false
+  public var admission = AdmissionSnapshot()
+  public var handshakes = HandshakeTimes()
 
   /// One figure over all workers.
   public func total(_ key: WorkerCounter) -> UInt64 { workers.reduce(0) { $0 &+ $1[key] } }
+}
+
+/// How long TLS handshakes took, split by where the time went, full and resumed ones apart. Microseconds.
+public struct HandshakeTimes: Sendable {
+  public struct Split: Sendable {
+    public var queue = Quantiles()
+    public var cpu = Quantiles()
+    public var network = Quantiles()
+    public init() {}
+  }
+  public struct Quantiles: Sendable {
+    public var count: UInt64 = 0
+    public var p50: UInt64 = 0
+    public var p99: UInt64 = 0
+    public var max: UInt64 = 0
+    public init() {}
+  }
+  public var full = Split()
+  public var resumed = Split()
+  public init() {}
 }
 
 /// The values of a counter block.

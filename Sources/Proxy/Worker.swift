@@ -68,8 +68,8 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
     feedStarved()
     runHandshakes()
     resumeAcceptingIfRoom()
-    report()
     continueDrain()
+    report()
     return !isOver
   }
 
@@ -129,6 +129,7 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
 
   private mutating func report() {
     counters.add(.turns)
+    counters.add(.busyNanoseconds, engine.readClock().nanoseconds &- now.nanoseconds)
     shared.counters.set(.buffersTaken, UInt64(engine.buffers.takenCount))
     shared.counters.set(.buffersTotal, UInt64(engine.buffers.count))
     shared.counters.set(.buffersExhausted, engine.buffers.exhaustedCount)

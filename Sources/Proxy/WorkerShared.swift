@@ -1,4 +1,5 @@
 internal import Synchronization
+internal import TLS
 public import Telemetry
 
 /// What a worker shares with the control plane: its counters, its records, its mailbox.
@@ -10,10 +11,17 @@ public final class WorkerShared: Sendable {
   public let records = EventLog<ConnectionRecord>(capacity: 8192)
   public let process: ProcessShared
   let mailbox = Mailbox()
+  /// The worker's OpenSSL, used by its thread alone; nil where nothing is TLS (the simulation).
+  nonisolated(unsafe) let library: TLSLibrary?
 
-  public init(index: Int, process: ProcessShared) {
+  public convenience init(index: Int, process: ProcessShared) {
+    self.init(index: index, process: process, library: nil)
+  }
+
+  init(index: Int, process: ProcessShared, library: TLSLibrary?) {
     self.index = index
     self.process = process
+    self.library = library
   }
 }
 
@@ -25,15 +33,30 @@ public final class ProcessShared: Sendable {
 
 /// The live connections of the process, counted against its limit.
 public final class LiveConnections: Sendable {
-  public enum Room { case some, full }
+  public enum Room {
+    /// Counted, and further ones may follow.
+    case some
+    /// Counted, and none may follow.
+    case last
+    /// Not counted: one too many.
+    case none
+  }
   private let count = Atomic<Int>(0)
 
   public init() {}
 
   public var now: Int { count.load(ordering: .relaxed) }
 
-  /// Counts one more. `full` when no further one may follow.
-  func enter(limit: Int) -> Room { count.add(1, ordering: .relaxed).newValue >= limit ? .full : .some }
+  /// Counts one more, up to the limit exactly.
+  func enter(limit: Int) -> Room {
+    let new = count.add(1, ordering: .relaxed).newValue
+    guard new <= limit else {
+      leave()
+      return .none
+    }
+    return new == limit ? .last : .some
+  }
+
   func leave() { count.subtract(1, ordering: .relaxed) }
   func hasRoom(limit: Int) -> Bool { now < limit }
 }

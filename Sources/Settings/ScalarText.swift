@@ -1,11 +1,5 @@
 internal import Basics
 
-/// What a number of things may happen in: `500/s`.
-struct Rate: Equatable {
-  var count: Int
-  var period: Duration
-}
-
 /// The notations of single values. All are pure: text to value, nil for what isn't one.
 enum ScalarText {
   /// `200_000`: decimal digits, single `_` between them, no leading zeros; `-` in front.
@@ -56,7 +50,7 @@ enum ScalarText {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count == 2, let count = integer(parts[0]), count >= 0 else { return nil }
     let periods: [Substring: Duration] = ["s": .seconds(1), "m": .seconds(60), "h": .seconds(3600)]
-    return periods[parts[1]].map { Rate(count: count, period: $0) }
+    return periods[parts[1]].map { Rate(count, per: $0) }
   }
 
   /// `60%`.

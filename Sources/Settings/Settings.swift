@@ -1,4 +1,5 @@
 public import Basics
+public import Policy
 
 /// A whole configuration, validated: every value in it is possible, every name that it refers to exists.
 ///
@@ -8,6 +9,8 @@ public struct Settings: Sendable, Equatable {
   /// Threads of the data plane; nil is one a core.
   public var workers: Int? = nil
   public var limits = Limits()
+  public var waitingRoom = WaitingRoom()
+  public var refusal = Refusal()
   public var relay = Relay()
   public var deadlines = Deadlines()
   public var listeners: [Listener] = []
@@ -46,6 +49,13 @@ extension Settings {
   public struct Limits: Sendable, Equatable {
     /// Live connections of the process.
     public var connections = 100_000
+    /// Connections admitted per second, all listeners together; nil is no limit.
+    public var connectionRate: Rate? = nil
+    /// How many of them at once after a rest; nil is a tenth of a second's worth.
+    public var connectionBurst: Int? = nil
+    /// The share of each worker's time that TLS handshakes may take, from 0 to 1; nil is no limit.
+    public var handshakeCPU: Double? = nil
+    public var perAddress = PerAddress()
     /// Bytes of I/O buffers, all workers together.
     public var bufferMemory = ByteCount.mebibytes(512)
     /// Bytes of a request's or response's head.
@@ -78,6 +88,13 @@ extension Settings {
 
   public struct Listener: Sendable, Equatable {
     public enum Mode: String, Sendable, CaseIterable { case websocket, tcp }
+    /// What the PROXY header that precedes each connection says of its client is believed, where the peer is
+    /// one of these.
+    public struct ProxyProtocol: Sendable, Equatable {
+      public var from: [CIDR]
+      public init(from: [CIDR]) { self.from = from }
+    }
+
     /// What becomes of requests that are no WebSocket upgrade.
     public enum PlainHTTP: String, Sendable, CaseIterable { case pass, refuse }
 
@@ -87,6 +104,16 @@ extension Settings {
     public var bind: [Endpoint]
     public var mode = Mode.websocket
     public var plainHTTP = PlainHTTP.pass
+    /// Live connections of this listener; nil is no limit of its own.
+    public var connections: Int? = nil
+    /// Connections of this listener admitted per second; nil is no limit of its own.
+    public var connectionRate: Rate? = nil
+    public var connectionBurst: Int? = nil
+    /// Clients that may connect; empty: all that aren't denied. The longest prefix that matches decides.
+    public var allow: [CIDR] = []
+    public var deny: [CIDR] = []
+    /// Nil: no PROXY header is expected.
+    public var proxyProtocol: ProxyProtocol? = nil
     public var tls: TLS? = nil
     /// In order; the first that matches is taken.
     public var routes: [Route] = []

@@ -17,6 +17,8 @@ public final class TLSLibrary {
   var recordsPerKey: UInt64 = 1 << 24
 
   public init() throws(TLSError) {
+    // Before OpenSSL's first allocation, or else it is in vain: as in tests, whose clients may come first.
+    _ = copenssl_use_kept_memory()
     ERR_clear_error()
     guard let context = OSSL_LIB_CTX_new() else { throw .library("make a library context") }
     let provider = OSSL_PROVIDER_load(context, "default")

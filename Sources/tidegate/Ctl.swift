@@ -13,7 +13,7 @@ struct Ctl: ParsableCommand {
   @Option(help: ArgumentHelp("The stats socket.", valueName: "path"))
   var socket = "/run/tidegate/stats.sock"
 
-  @Argument(parsing: .captureForPassthrough, help: "The command's words.")
+  @Argument(parsing: .allUnrecognized, help: "The command's words.")
   var command: [String] = []
 
   func run() throws {

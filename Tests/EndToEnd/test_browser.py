@@ -36,7 +36,7 @@ def test_chromium_loads_a_page_and_echoes_over_its_websocket(tidegate, certifica
     tls = {} if layer == "plain" else {"tls": tls_settings(certificates.site, record_layer=layer)}
     entry = listener("web", plain_http="pass", routes=[{"path": "/ws", "pool": "echo"}], **tls)
     # Chromium opens connections ahead of need, and lets them be.
-    deadlines = {"first_byte": "1s", "handshaking": "2s", "upgrading": "2s"}
+    deadlines = {"first_byte": "1s", "handshaking": "1s", "upgrading": "1s", "closing": "1s"}
     proxy = tidegate({"deadlines": deadlines, "listeners": [entry], "pools": [pool("web", server), pool("echo", echo)]})
     scheme = "https" if tls else "http"
     title = browser.title(f"{scheme}://localhost:{address(entry)[1]}/page.html", "done ")

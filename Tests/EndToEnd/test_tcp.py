@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 
-from harness.matrix import TRANSPORTS, start_matrix
+from harness.matrix import TRANSPORTS, Matrix, listeners, start_matrix
 from harness.raw import Backend, dial, outcome, read_exactly, read_to_end, reset, unix_path
 from harness.tidegate import address, listener, pool
 from harness.waiting import eventually
@@ -83,6 +83,23 @@ def test_both_sides_may_end_at_once(matrix, backend, transport):
         client.shutdown(1)
         assert served.recv(10) == b""
         assert client.recv(10) == b""
+
+
+@every_transport
+def test_ends_from_both_sides_at_nearly_the_same_time_leave_nothing(tidegate, certificates, transport):
+    """Again and again: the client's FIN may come while our close_notify is on its way to it."""
+    with Backend() as backend:
+        entries = listeners("pool", certificates, mode="tcp")
+        proxy = tidegate({"listeners": list(entries.values()), "pools": [pool("pool", backend)]})
+        matrix = Matrix(proxy, entries, certificates)
+        for _ in range(40):
+            client = matrix.dial(transport)
+            client.sendall(b"x")
+            served = backend.accept()
+            assert served.recv(1) == b"x"
+            served.close()
+            client.close()
+        proxy.expect_idle(3)
 
 
 @pytest.mark.parametrize("transport", ["wss 1.2", "wss 1.3", "wss 1.3 by openssl"])

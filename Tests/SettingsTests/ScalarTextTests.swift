@@ -39,9 +39,9 @@ import Testing
   }
 
   @Test func `Rates, percentages, switches and permissions`() {
-    #expect(ScalarText.rate("500/s") == Rate(count: 500, period: .seconds(1)))
-    #expect(ScalarText.rate("10/m") == Rate(count: 10, period: .seconds(60)))
-    #expect(ScalarText.rate("1_0/h") == Rate(count: 10, period: .seconds(3600)))
+    #expect(ScalarText.rate("500/s") == Rate(500, per: .seconds(1)))
+    #expect(ScalarText.rate("10/m") == Rate(10, per: .seconds(60)))
+    #expect(ScalarText.rate("1_0/h") == Rate(10, per: .seconds(3600)))
     for text in ["500", "500/", "/s", "-1/s", "5/d", "5/s/s"] {
       #expect(ScalarText.rate(text) == nil, "\(text)")
     }

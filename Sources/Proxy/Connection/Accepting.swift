@@ -21,15 +21,22 @@ extension Worker where Engine: ~Copyable {
     if !completion.more && !isPaused { engine.resumeAccepting(listener: index) }
     guard completion.result >= 0 else { return acceptFailed() }
     counters.add(.connectionsAccepted)
+    let room = shared.process.live.enter(limit: topology.settings.limits.connections)
+    guard room != .none else {
+      // The multishot had taken it before it could be told to stop.
+      refuseSocket(completion.socket)
+      return pauseAccepting()
+    }
     guard let slot = connections.insert(Connection(listener: bind.listener, worker: shared.index, now: now)),
       let c = connections.pointer(slot)
     else {
       counters.add(.slotsExhausted)
+      shared.process.live.leave()
       refuseSocket(completion.socket)
       return pauseAccepting()
     }
     adopt(c, slot, completion.socket)
-    if shared.process.live.enter(limit: topology.settings.limits.connections) == .full { pauseAccepting() }
+    if room == .last || connections.count == connections.capacity { pauseAccepting() }
   }
 
   private mutating func adopt(_ c: ConnectionPointer, _ slot: SlotID, _ socket: SocketHandle) {

@@ -91,27 +91,27 @@ extension Worker where Engine: ~Copyable {
 
   /// Cancels what is in flight on a socket; closes it when nothing is.
   private mutating func continueLeaving(_ c: ConnectionPointer, _ side: Side) {
-    guard c.pointee[side].isOpen, !c.pointee[side].closeInFlight else { return }
-    if !c.pointee[side].hasCancelled {
-      c.pointee[side].hasCancelled = true
-      if c.pointee[side].receiving == .once || c.pointee[side].receiving == .multishot {
-        c.pointee[side].receiving = .cancelling
+    guard c.leg(side).pointee.isOpen, !c.leg(side).pointee.closeInFlight else { return }
+    if !c.leg(side).pointee.hasCancelled {
+      c.leg(side).pointee.hasCancelled = true
+      if c.leg(side).pointee.receiving == .once || c.leg(side).pointee.receiving == .multishot {
+        c.leg(side).pointee.receiving = .cancelling
         cancel(c, side, side.receive)
       }
-      if c.pointee[side].isSending { cancel(c, side, side.send) }
-      if c.pointee[side].connectInFlight { cancel(c, side, .backendConnect) }
+      if c.leg(side).pointee.isSending { cancel(c, side, side.send) }
+      if c.leg(side).pointee.connectInFlight { cancel(c, side, .backendConnect) }
     }
-    guard c.pointee[side].inFlight == 0 else { return }
-    c.pointee[side].closeInFlight = true
-    c.pointee[side].inFlight += 1
-    engine.close(c.pointee[side].socket, reset: c.pointee.isReset, token(side.close, c))
+    guard c.leg(side).pointee.inFlight == 0 else { return }
+    c.leg(side).pointee.closeInFlight = true
+    c.leg(side).pointee.inFlight += 1
+    engine.close(c.leg(side).pointee.socket, reset: c.pointee.isReset, token(side.close, c))
   }
 
   mutating func socketClosed(_ c: ConnectionPointer, _ side: Side) {
-    c.pointee[side].inFlight -= 1
-    assert(c.pointee[side].inFlight == 0, "a socket was closed with operations in flight")
-    c.pointee[side].socket = .none
-    c.pointee[side].closeInFlight = false
+    c.leg(side).pointee.inFlight -= 1
+    assert(c.leg(side).pointee.inFlight == 0, "a socket was closed with operations in flight")
+    c.leg(side).pointee.socket = .none
+    c.leg(side).pointee.closeInFlight = false
     switch c.pointee.phase {
     case .connecting: connectAgain(c)
     case .relaying: endIfFinished(c)

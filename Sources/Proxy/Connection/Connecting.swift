@@ -38,6 +38,8 @@ extension Worker where Engine: ~Copyable {
     guard c.pointee.phase == .connecting, !c.pointee.backend.isLeaving else { return }
     guard result >= 0, let backend = c.pointee.chosen else { return connectFailed(c) }
     backend.counters[shared.index].add(.connections)
+    // The head and what came with it were counted before it was known for whom they are.
+    backend.counters[shared.index].add(.bytesToBackend, c.pointee.bytesFromClient)
     c.pointee.isAnswerAwaited = true
     flush(c, .backend)
     if c.pointee.exchange == .stream { return startRelaying(c) }
@@ -144,6 +146,7 @@ extension Worker where Engine: ~Copyable {
       return close(c, by: .proxy, .exhausted, .now)
     }
     if response.isInterim {
+      flush(c, .client)
       keepAnswerRest(c, after: length)
     } else {
       answered(c, response, length)

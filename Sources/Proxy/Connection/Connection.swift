@@ -46,7 +46,10 @@ struct Connection: ~Copyable {
   /// True exactly when the backend is connected and its answer is due.
   var isAnswerAwaited = false
 
+  /// OpenSSL's object: during the handshake, and after it in TLS 1.2 or with `record_layer: openssl`.
   var session: TLSSession?
+  /// What is left of TLS 1.3 once the handshake is over.
+  var records: RecordLayer?
   /// True exactly while the connection is in the worker's handshake queue.
   var isQueued = false
   /// True exactly while the connection is in the worker's list of those that wait for buffers.
@@ -61,6 +64,8 @@ struct Connection: ~Copyable {
   var scanner = HeadScanner()
   var requestBody = BodyFramer(.none)
   var responseBody = BodyFramer(.none)
+  /// True exactly when an empty line ahead of the request has been passed over.
+  var hasSkippedLine = false
   /// True exactly when the request's method was HEAD: its response has no body.
   var isHeadRequest = false
   /// True exactly when the response's body has come to its end.
@@ -105,6 +110,8 @@ struct Connection: ~Copyable {
     lastActivity = now
   }
 
+  /// True exactly when what goes to the client is sealed in records.
+  var isSealed: Bool { records != nil || session != nil }
   var isTLS: Bool { listener.settings.tls != nil }
   var inFlight: Int { Int(client.inFlight) + Int(backend.inFlight) }
 }
@@ -130,20 +137,13 @@ struct PhaseDurations {
 /// A connection where the table has it.
 typealias ConnectionPointer = UnsafeMutablePointer<Connection>
 
-extension Connection {
-  /// The leg of a side, in place.
-  subscript(side: Side) -> Leg {
-    _read {
-      switch side {
-      case .client: yield client
-      case .backend: yield backend
-      }
-    }
-    _modify {
-      switch side {
-      case .client: yield &client
-      case .backend: yield &backend
-      }
+extension ConnectionPointer {
+  /// The leg of a side, where it is. (A subscript would hand it out through a coroutine, whose frame costs an
+  /// allocation at each access.)
+  @inline(__always) func leg(_ side: Side) -> UnsafeMutablePointer<Leg> {
+    switch side {
+    case .client: withUnsafeMutablePointer(to: &pointee.client) { $0 }
+    case .backend: withUnsafeMutablePointer(to: &pointee.backend) { $0 }
     }
   }
 }

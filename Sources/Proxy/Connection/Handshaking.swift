@@ -101,6 +101,13 @@ extension Worker where Engine: ~Copyable {
     }
   }
 
+  /// Goes on without OpenSSL's object, where our record layer can take over.
+  private mutating func handOver(_ c: ConnectionPointer) {
+    guard let records = c.pointee.session?.handOver() else { return }
+    c.pointee.records = consume records
+    c.pointee.session = nil
+  }
+
   private mutating func handshakeFailed(_ c: ConnectionPointer) {
     counters.add(.handshakesFailed)
     c.pointee.listenerCounters.add(.handshakesFailed)
@@ -114,6 +121,7 @@ extension Worker where Engine: ~Copyable {
     c.pointee.tlsVersion = c.pointee.session?.version == .tls13 ? .tls13 : .tls12
     counters.add(resumed ? .handshakesResumed : .handshakesFull)
     counters.add(.connectionsTLSLive)
+    handOver(c)
     c.pointee.listenerCounters.add(resumed ? .handshakesResumed : .handshakesFull)
     if c.pointee.listener.settings.mode == .tcp {
       c.pointee.exchange = .stream

@@ -4,7 +4,7 @@ internal import TLS
 /// The client's bytes in the clear: as received on a plain listener, opened on a TLS one.
 extension Worker where Engine: ~Copyable {
   enum Opening {
-    /// Plain bytes have been put where they were wanted.
+    /// Plain bytes have been handed out.
     case bytes
     /// Nothing to be had until more is received.
     case nothing
@@ -14,29 +14,139 @@ extension Worker where Engine: ~Copyable {
     case failed
   }
 
-  /// Appends the client's plain bytes to a buffer's payload, as far as there are any and there is room.
-  mutating func openClient(_ c: ConnectionPointer, into target: BufferID) -> Opening {
-    c.pointee.isTLS ? openRecords(c, into: target) : copyReceived(c, into: target)
-  }
-
-  /// The client's next plain bytes as a buffer of their own; without a copy where they came in the clear.
+  /// The client's next plain bytes, in a buffer that becomes the caller's. Copied as little as possible: not at
+  /// all in the clear, and only where a buffer ends within a record with our own record layer.
   mutating func nextPlain(_ c: ConnectionPointer, _ buffer: inout BufferID) -> Opening {
     if let first = c.pointee.plain.removeFirst(in: engine.buffers) {
       buffer = first
       return .bytes
     }
-    guard c.pointee.isTLS else {
-      guard let first = c.pointee.client.received.removeFirst(in: engine.buffers) else { return .nothing }
-      buffer = first
-      return .bytes
+    if c.pointee.hasCloseNotify {
+      c.pointee.client.received.removeAll(in: &engine.buffers)
+      return .nothing
     }
+    if c.pointee.records != nil { return openInPlace(c, &buffer) }
+    if c.pointee.session != nil { return openByOpenSSL(c, &buffer) }
+    guard let first = c.pointee.client.received.removeFirst(in: engine.buffers) else { return .nothing }
+    buffer = first
+    return .bytes
+  }
+
+  // MARK: Our own record layer
+
+  private mutating func openInPlace(_ c: ConnectionPointer, _ buffer: inout BufferID) -> Opening {
+    // Opened bytes can't be opened again, so where they go is known before.
+    guard let spare = engine.buffers.take() else {
+      starve(c)
+      return .starved
+    }
+    var isSpareUsed = false
+    defer { if !isSpareUsed { engine.buffers.give(spare) } }
+    while !c.pointee.client.received.isEmpty {
+      let first = c.pointee.client.received.head
+      let progress = c.pointee.records!.open(engine.buffers.bytes(first), library: shared.library!)
+      switch progress.status {
+      case .wantsInput(let missing) where progress.data.isEmpty && progress.consumed == 0:
+        guard gather(c, missing) else { return .nothing }
+        continue
+      case .wantsInput: break
+      case .closed: c.pointee.hasCloseNotify = true
+      case .failed(let failure):
+        if progress.data.isEmpty { return recordsBroken(c, failure) }
+      }
+      let hasData = !progress.data.isEmpty
+      if hasData {
+        buffer = handOut(c, progress, spare)
+        isSpareUsed = buffer == spare || c.pointee.client.received.head == spare
+      } else {
+        consumed(c, progress.consumed)
+      }
+      if c.pointee.hasCloseNotify { saidGoodbye(c) }
+      if hasData { return .bytes }
+    }
+    return .nothing
+  }
+
+  /// Takes the opened data off the first received buffer. What follows it there, a record's beginning, stays
+  /// received: the shorter of the two moves to the spare buffer.
+  /// - Returns: the buffer with the data.
+  private mutating func handOut(
+    _ c: ConnectionPointer, _ progress: OpenProgress, _ spare: BufferID
+  ) -> BufferID {
+    let first = c.pointee.client.received.head
+    let start = engine.buffers.start(first)
+    let rest = engine.buffers.count(first) - progress.consumed
+    guard rest <= progress.data.count else {
+      move(progress.data.count, at: start + progress.data.lowerBound, of: first, to: spare)
+      c.pointee.client.received.consumeFirst(progress.consumed, in: &engine.buffers)
+      return spare
+    }
+    _ = c.pointee.client.received.removeFirst(in: engine.buffers)
+    if rest > 0 {
+      move(rest, at: start + progress.consumed, of: first, to: spare)
+      c.pointee.client.received.prepend(spare, in: &engine.buffers)
+    }
+    engine.buffers.setPayload(first, start: start + progress.data.lowerBound, count: progress.data.count)
+    return first
+  }
+
+  /// Copies bytes of a buffer so that they are another's payload.
+  private mutating func move(_ count: Int, at offset: Int, of source: BufferID, to target: BufferID) {
+    (engine.buffers.base(target) + BufferPool.headRoom).copyMemory(
+      from: engine.buffers.base(source) + offset, byteCount: count)
+    engine.buffers.setPayload(target, start: BufferPool.headRoom, count: count)
+  }
+
+  /// Completes the record that begins in the first received buffer from the ones behind it. False when they
+  /// don't have enough.
+  private mutating func gather(_ c: ConnectionPointer, _ missing: Int) -> Bool {
+    guard let first = c.pointee.client.received.removeFirst(in: engine.buffers) else { return false }
+    defer { c.pointee.client.received.prepend(first, in: &engine.buffers) }
+    var left = missing
+    while left > 0 {
+      let next = c.pointee.client.received.head
+      guard !next.isNone else { return false }
+      let count = min(left, engine.buffers.count(next))
+      makeRoom(behind: first, for: count)
+      let (start, filled) = (engine.buffers.start(first), engine.buffers.count(first))
+      (engine.buffers.base(first) + start + filled).copyMemory(
+        from: engine.buffers.bytes(next).baseAddress!, byteCount: count)
+      engine.buffers.setPayload(first, start: start, count: filled + count)
+      consumed(c, count)
+      left -= count
+    }
+    return true
+  }
+
+  /// A whole record fits a buffer with its rooms.
+  private mutating func makeRoom(behind buffer: BufferID, for count: Int) {
+    let (start, filled) = (engine.buffers.start(buffer), engine.buffers.count(buffer))
+    guard start + filled + count > BufferPool.stride else { return }
+    let base = engine.buffers.base(buffer)
+    base.copyMemory(from: base + start, byteCount: filled)
+    engine.buffers.setPayload(buffer, start: 0, count: filled)
+  }
+
+  private mutating func recordsBroken(_ c: ConnectionPointer, _ failure: TLSFailure) -> Opening {
+    if let buffer = engine.buffers.take() {
+      let room = UnsafeMutableRawBufferPointer(start: engine.buffers.base(buffer), count: BufferPool.stride)
+      let count = c.pointee.records!.alert(for: failure, output: room, library: shared.library!)
+      produced(c, buffer, count)
+    }
+    close(c, by: .client, .malformed, .orderly)
+    return .failed
+  }
+
+  // MARK: OpenSSL's
+
+  private mutating func openByOpenSSL(_ c: ConnectionPointer, _ buffer: inout BufferID) -> Opening {
     guard !c.pointee.client.received.isEmpty || c.pointee.mayHoldPlain else { return .nothing }
     guard let target = engine.buffers.take() else {
       starve(c)
       return .starved
     }
-    let opening = openRecords(c, into: target)
-    guard case .bytes = opening else {
+    let opening = readRecords(c, into: target)
+    guard engine.buffers.count(target) > 0 else {
       engine.buffers.give(target)
       return opening
     }
@@ -44,36 +154,18 @@ extension Worker where Engine: ~Copyable {
     return .bytes
   }
 
-  private mutating func copyReceived(_ c: ConnectionPointer, into target: BufferID) -> Opening {
-    let source = c.pointee.client.received.head
-    let room = engine.buffers.room(target)
-    guard !source.isNone, room > 0 else { return .nothing }
-    let count = min(room, engine.buffers.count(source))
-    let start = engine.buffers.start(target)
-    let filled = engine.buffers.count(target)
-    (engine.buffers.base(target) + start + filled).copyMemory(
-      from: engine.buffers.bytes(source).baseAddress!, byteCount: count)
-    engine.buffers.setPayload(target, start: start, count: filled + count)
-    consumed(c, count)
-    return .bytes
-  }
-
-  private mutating func openRecords(_ c: ConnectionPointer, into target: BufferID) -> Opening {
-    let start = engine.buffers.start(target)
-    let before = engine.buffers.count(target)
-    while true {
-      let source = c.pointee.client.received.head
-      let room = engine.buffers.room(target)
-      guard room > 0, !source.isNone || c.pointee.mayHoldPlain else { break }
-      let filled = engine.buffers.count(target)
+  /// Reads into an empty buffer until it is full or there is no more.
+  private mutating func readRecords(_ c: ConnectionPointer, into target: BufferID) -> Opening {
+    while engine.buffers.room(target) > 0, !c.pointee.client.received.isEmpty || c.pointee.mayHoldPlain {
       guard let reply = engine.buffers.take() else {
-        if filled > before { break }
         starve(c)
         return .starved
       }
-      let input =
-        source.isNone
-        ? UnsafeRawBufferPointer(start: nil, count: 0) : UnsafeRawBufferPointer(engine.buffers.bytes(source))
+      let (start, filled) = (engine.buffers.start(target), engine.buffers.count(target))
+      let room = engine.buffers.room(target)
+      let source = c.pointee.client.received.head
+      let input = source.isNone ? UnsafeRawBufferPointer(start: nil, count: 0)
+        : UnsafeRawBufferPointer(engine.buffers.bytes(source))
       let outcome = c.pointee.session!.read(
         input: input,
         into: UnsafeMutableRawBufferPointer(start: engine.buffers.base(target) + start + filled, count: room),
@@ -85,22 +177,24 @@ extension Worker where Engine: ~Copyable {
       switch outcome.status {
       case .data, .wantsInput, .wantsRoom: continue
       case .closed:
-        clientSaidGoodbye(c)
-        return engine.buffers.count(target) > before ? .bytes : .nothing
+        saidGoodbye(c)
+        return .nothing
       case .failed:
         close(c, by: .client, .malformed, .orderly)
         return .failed
       }
     }
-    if !c.pointee.client.toSend.isEmpty { flush(c, .client) }
-    return engine.buffers.count(target) > before ? .bytes : .nothing
+    // KeyUpdates are answered, for example.
+    flush(c, .client)
+    return .nothing
   }
 
-  /// close_notify: nothing that follows counts.
-  private mutating func clientSaidGoodbye(_ c: ConnectionPointer) {
+  /// close_notify: nothing that follows counts. What came before it is still to be dealt with, so the phase
+  /// learns of the end when it asks for more.
+  private mutating func saidGoodbye(_ c: ConnectionPointer) {
     c.pointee.client.received.removeAll(in: &engine.buffers)
     c.pointee.mayHoldPlain = false
     c.pointee.hasCloseNotify = true
-    if !c.pointee.client.peerFinished { finished(c, .client) }
+    c.pointee.client.peerFinished = true
   }
 }

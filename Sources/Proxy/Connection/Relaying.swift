@@ -15,7 +15,7 @@ extension Worker where Engine: ~Copyable {
 
   /// True exactly when a side may be given more to send.
   private func hasRoom(_ c: ConnectionPointer, _ side: Side) -> Bool {
-    Int(c.pointee[side].toSend.byteCount) < topology.settings.relay.highWater.bytes
+    Int(c.leg(side).pointee.toSend.byteCount) < topology.settings.relay.highWater.bytes
   }
 
   // MARK: From the client to the backend
@@ -63,6 +63,7 @@ extension Worker where Engine: ~Copyable {
     c.pointee.bytesFromClient += UInt64(count)
     counters.add(.bytesFromClients, UInt64(count))
     c.pointee.listenerCounters.add(.bytesFromClients, UInt64(count))
+    guard c.pointee.isAnswerAwaited else { return }
     c.pointee.chosen?.counters[shared.index].add(.bytesToBackend, UInt64(count))
   }
 
@@ -100,6 +101,7 @@ extension Worker where Engine: ~Copyable {
   /// Forwards the first buffer that the backend sent. False when it had to stay.
   private mutating func forwardToClient(_ c: ConnectionPointer) -> Bool {
     var target = BufferID.none
+    // Our own record layer seals where the bytes are, OpenSSL elsewhere.
     if c.pointee.session != nil {
       guard let buffer = engine.buffers.take() else {
         starve(c)
@@ -115,7 +117,9 @@ extension Worker where Engine: ~Copyable {
       return false
     }
     countToClient(c, engine.buffers.count(source))
-    if target.isNone {
+    if c.pointee.records != nil {
+      sealInPlace(c, source)
+    } else if target.isNone {
       enqueueForClient(c, source)
     } else {
       seal(c, UnsafeRawBufferPointer(engine.buffers.bytes(source)), into: target)
@@ -158,7 +162,21 @@ extension Worker where Engine: ~Copyable {
     c.pointee.chosen?.counters[shared.index].add(.bytesFromBackend, UInt64(count))
   }
 
-  /// Seals at most a record's worth of plain bytes into a buffer, and queues it for the client.
+  /// Seals a buffer's plain bytes where they are, and queues it for the client.
+  private mutating func sealInPlace(_ c: ConnectionPointer, _ buffer: BufferID) {
+    let plain = engine.buffers.bytes(buffer)
+    guard !plain.isEmpty else { return engine.buffers.give(buffer) }
+    let sealed = c.pointee.records!.seal(plain.baseAddress!, count: plain.count, library: shared.library!)
+    guard let sealed else {
+      engine.buffers.give(buffer)
+      return close(c, by: .proxy, .malformed, .now)
+    }
+    let start = sealed.baseAddress! - engine.buffers.base(buffer)
+    engine.buffers.setPayload(buffer, start: start, count: sealed.count)
+    enqueue(buffer, to: .client, of: c)
+  }
+
+  /// Seals at most a record's worth of plain bytes into a buffer by OpenSSL, and queues it for the client.
   private mutating func seal(_ c: ConnectionPointer, _ plain: UnsafeRawBufferPointer, into target: BufferID) {
     guard !plain.isEmpty else { return engine.buffers.give(target) }
     let room = UnsafeMutableRawBufferPointer(start: engine.buffers.base(target), count: BufferPool.stride)
@@ -171,13 +189,20 @@ extension Worker where Engine: ~Copyable {
   /// Queues bytes of our own making for the client, sealed where it is due. False when buffers ran out.
   mutating func sealForClient(_ c: ConnectionPointer, _ text: UnsafeRawBufferPointer) -> Bool {
     countToClient(c, text.count)
-    guard c.pointee.session != nil else { return append(text, to: .client, of: c) }
+    guard c.pointee.isSealed else { return append(text, to: .client, of: c) }
     var rest = text
     while !rest.isEmpty {
       guard let target = engine.buffers.take() else { return false }
-      let count = min(rest.count, BufferPool.payload)
-      seal(c, UnsafeRawBufferPointer(rebasing: rest[..<count]), into: target)
-      rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+      let part = UnsafeRawBufferPointer(rebasing: rest.prefix(BufferPool.payload))
+      if c.pointee.records != nil {
+        (engine.buffers.base(target) + BufferPool.headRoom).copyMemory(
+          from: part.baseAddress!, byteCount: part.count)
+        engine.buffers.setPayload(target, start: BufferPool.headRoom, count: part.count)
+        sealInPlace(c, target)
+      } else {
+        seal(c, part, into: target)
+      }
+      rest = UnsafeRawBufferPointer(rebasing: rest[part.count...])
     }
     return true
   }
@@ -200,8 +225,8 @@ extension Worker where Engine: ~Copyable {
 
   /// Lets a side know, behind what is still to be sent, that nothing follows.
   mutating func finishSending(_ c: ConnectionPointer, _ side: Side) {
-    guard !c.pointee[side].finishRequested else { return }
-    c.pointee[side].finishRequested = true
+    guard !c.leg(side).pointee.finishRequested else { return }
+    c.leg(side).pointee.finishRequested = true
     if c.pointee.firstFinisher == nil { c.pointee.firstFinisher = side.other }
     if side == .client { sayGoodbye(c) }
     if c.pointee.exchange == .webSocket && c.pointee.phase == .relaying {
@@ -213,9 +238,11 @@ extension Worker where Engine: ~Copyable {
 
   /// Queues TLS's close_notify.
   private mutating func sayGoodbye(_ c: ConnectionPointer) {
-    guard c.pointee.session != nil, let buffer = engine.buffers.take() else { return }
+    guard c.pointee.isSealed, let buffer = engine.buffers.take() else { return }
     let room = UnsafeMutableRawBufferPointer(start: engine.buffers.base(buffer), count: BufferPool.stride)
-    let count = c.pointee.session!.closeNotify(output: room)
+    let count = c.pointee.records != nil
+      ? c.pointee.records!.closeNotify(output: room, library: shared.library!)
+      : c.pointee.session!.closeNotify(output: room)
     produced(c, buffer, count)
   }
 
@@ -228,6 +255,6 @@ extension Worker where Engine: ~Copyable {
 
   /// True exactly when a side has said goodbye and has been told it.
   private func hasParted(_ c: ConnectionPointer, _ side: Side) -> Bool {
-    c.pointee[side].peerFinished && c.pointee[side].isShutDown && !c.pointee[side].shutdownInFlight
+    c.leg(side).pointee.peerFinished && c.leg(side).pointee.isShutDown && !c.leg(side).pointee.shutdownInFlight
   }
 }

@@ -18,11 +18,11 @@ extension Worker where Engine: ~Copyable {
 
   mutating func received(_ c: ConnectionPointer, _ side: Side, _ completion: Completion) {
     if !completion.more {
-      c.pointee[side].inFlight -= 1
-      c.pointee[side].receiving = .idle
+      c.leg(side).pointee.inFlight -= 1
+      c.leg(side).pointee.receiving = .idle
     }
     if completion.result > 0 {
-      c.pointee[side].received.append(completion.buffer, in: &engine.buffers)
+      c.leg(side).pointee.received.append(completion.buffer, in: &engine.buffers)
       c.pointee.lastActivity = now
     } else {
       if !completion.buffer.isNone { engine.buffers.give(completion.buffer) }
@@ -35,33 +35,33 @@ extension Worker where Engine: ~Copyable {
   private mutating func receiveEnded(_ c: ConnectionPointer, _ side: Side, _ result: Int32) {
     switch -result {
     case 0:
-      c.pointee[side].receiving = .ended
-      if c.pointee[side].isSending { c.pointee[side].finishIsUnproven = true } else { finished(c, side) }
+      c.leg(side).pointee.receiving = .ended
+      if c.leg(side).pointee.isSending { c.leg(side).pointee.finishIsUnproven = true } else { finished(c, side) }
     case Errno.noBuffers:
-      c.pointee[side].receiving = .starved
+      c.leg(side).pointee.receiving = .starved
       counters.add(.buffersExhausted)
       starve(c)
     case Errno.cancelled, Errno.interrupted, Errno.again:
       break
     default:
-      c.pointee[side].receiving = .ended
+      c.leg(side).pointee.receiving = .ended
       broke(c, side)
     }
   }
 
   /// Arms the receiving half, or stops it, as the water marks have it.
   mutating func updateReceiving(_ c: ConnectionPointer, _ side: Side) {
-    guard c.pointee[side].isOpen, !c.pointee[side].isLeaving else { return }
+    guard c.leg(side).pointee.isOpen, !c.leg(side).pointee.isLeaving else { return }
     let held = isToBeHeld(c, side)
-    c.pointee[side].isHeld = held
-    switch c.pointee[side].receiving {
+    c.leg(side).pointee.isHeld = held
+    switch c.leg(side).pointee.receiving {
     case .idle where !held:
-      c.pointee[side].receiving = c.pointee[side].isBulk ? .once : .multishot
-      c.pointee[side].inFlight += 1
-      engine.receive(c.pointee[side].socket, multishot: !c.pointee[side].isBulk, token(side.receive, c))
+      c.leg(side).pointee.receiving = c.leg(side).pointee.isBulk ? .once : .multishot
+      c.leg(side).pointee.inFlight += 1
+      engine.receive(c.leg(side).pointee.socket, multishot: !c.leg(side).pointee.isBulk, token(side.receive, c))
     case .multishot where held:
-      c.pointee[side].receiving = .cancelling
-      c.pointee[side].isBulk = true
+      c.leg(side).pointee.receiving = .cancelling
+      c.leg(side).pointee.isBulk = true
       cancel(c, side, side.receive)
     case .idle, .once, .multishot, .cancelling, .starved, .ended:
       break
@@ -74,9 +74,9 @@ extension Worker where Engine: ~Copyable {
     // A backend says nothing that we'd want before it is connected.
     if side == .backend && c.pointee.backend.connectInFlight { return true }
     let relay = topology.settings.relay
-    let mark = c.pointee[side].isHeld ? relay.lowWater.bytes : relay.highWater.bytes - 1
-    let own = c.pointee[side].received
-    let other = c.pointee[side.other].toSend
+    let mark = c.leg(side).pointee.isHeld ? relay.lowWater.bytes : relay.highWater.bytes - 1
+    let own = c.leg(side).pointee.received
+    let other = c.leg(side.other).pointee.toSend
     var bytes = Int(own.byteCount) + Int(other.byteCount)
     var count = Int(own.bufferCount) + Int(other.bufferCount)
     if side == .client {
@@ -88,58 +88,59 @@ extension Worker where Engine: ~Copyable {
   }
 
   mutating func cancel(_ c: ConnectionPointer, _ side: Side, _ operation: Operation) {
-    c.pointee[side].inFlight += 1
-    engine.cancel(token(operation, c), on: c.pointee[side].socket, token(side.cancel, c))
+    c.leg(side).pointee.inFlight += 1
+    engine.cancel(token(operation, c), on: c.leg(side).pointee.socket, token(side.cancel, c))
   }
 
   // MARK: Sending
 
   /// Sends what is there to be sent, one send at a time; then FIN, where it has been requested.
   mutating func flush(_ c: ConnectionPointer, _ side: Side) {
-    guard c.pointee[side].isOpen, !c.pointee[side].isSending, !c.pointee[side].isLeaving,
-      !c.pointee[side].connectInFlight
+    guard c.leg(side).pointee.isOpen, !c.leg(side).pointee.isSending, !c.leg(side).pointee.isLeaving,
+      !c.leg(side).pointee.connectInFlight
     else { return }
-    if !c.pointee[side].toSend.isEmpty {
+    if !c.leg(side).pointee.toSend.isEmpty {
       startSend(c, side)
-    } else if c.pointee[side].finishRequested && !c.pointee[side].isShutDown {
-      c.pointee[side].isShutDown = true
-      guard !c.pointee[side].peerFinished else {
+    } else if c.leg(side).pointee.finishRequested && !c.leg(side).pointee.isShutDown {
+      c.leg(side).pointee.isShutDown = true
+      guard !c.leg(side).pointee.peerFinished else {
         // Both directions are over: closing says it, at less cost.
-        c.pointee[side].isLeaving = true
+        c.leg(side).pointee.isLeaving = true
         return
       }
-      c.pointee[side].shutdownInFlight = true
-      c.pointee[side].inFlight += 1
-      engine.shutdown(c.pointee[side].socket, token(side.shutdown, c))
+      c.leg(side).pointee.shutdownInFlight = true
+      c.leg(side).pointee.inFlight += 1
+      engine.shutdown(c.leg(side).pointee.socket, token(side.shutdown, c))
     }
   }
 
   private mutating func startSend(_ c: ConnectionPointer, _ side: Side) {
-    let count = engine.send(c.pointee[side].socket, c.pointee[side].toSend, token(side.send, c))
-    assert(count > 0 && count <= Int(c.pointee[side].toSend.bufferCount))
+    let count = engine.send(c.leg(side).pointee.socket, c.leg(side).pointee.toSend, token(side.send, c))
+    assert(count > 0 && count <= Int(c.leg(side).pointee.toSend.bufferCount))
     var bytes = 0
-    var buffer = c.pointee[side].toSend.head
+    var buffer = c.leg(side).pointee.toSend.head
     for _ in 0..<count {
       bytes += engine.buffers.count(buffer)
       buffer = engine.buffers.next(buffer)
     }
-    c.pointee[side].sendingCount = UInt8(count)
-    c.pointee[side].sendingBytes = UInt32(bytes)
-    c.pointee[side].inFlight += 1
+    c.leg(side).pointee.sendingCount = UInt8(count)
+    c.leg(side).pointee.sendingBytes = UInt32(bytes)
+    c.leg(side).pointee.inFlight += 1
   }
 
   mutating func sent(_ c: ConnectionPointer, _ side: Side, _ result: Int32) {
-    let isWhole = result == Int32(c.pointee[side].sendingBytes)
-    c.pointee[side].inFlight -= 1
-    for _ in 0..<c.pointee[side].sendingCount {
-      if let buffer = c.pointee[side].toSend.removeFirst(in: engine.buffers) { engine.buffers.give(buffer) }
+    let isWhole = result == Int32(c.leg(side).pointee.sendingBytes)
+    c.leg(side).pointee.inFlight -= 1
+    for _ in 0..<c.leg(side).pointee.sendingCount {
+      if let buffer = c.leg(side).pointee.toSend.removeFirst(in: engine.buffers) { engine.buffers.give(buffer) }
     }
-    c.pointee[side].sendingCount = 0
+    c.leg(side).pointee.sendingCount = 0
     guard isWhole else { return sendFailed(c, side) }
     c.pointee.lastActivity = now
-    if c.pointee[side].finishIsUnproven {
-      c.pointee[side].finishIsUnproven = false
+    if c.leg(side).pointee.finishIsUnproven {
+      c.leg(side).pointee.finishIsUnproven = false
       finished(c, side)
+      hasBytes(c, side)
     }
     flush(c, side)
     // There is room again: what was left unread goes on.
@@ -148,9 +149,9 @@ extension Worker where Engine: ~Copyable {
   }
 
   private mutating func sendFailed(_ c: ConnectionPointer, _ side: Side) {
-    c.pointee[side].toSend.removeAll(in: &engine.buffers)
-    c.pointee[side].finishIsUnproven = false
-    guard !c.pointee[side].isLeaving else { return }
+    c.leg(side).pointee.toSend.removeAll(in: &engine.buffers)
+    c.leg(side).pointee.finishIsUnproven = false
+    guard !c.leg(side).pointee.isLeaving else { return }
     broke(c, side)
   }
 
@@ -163,7 +164,7 @@ extension Worker where Engine: ~Copyable {
       let start = engine.buffers.start(buffer)
       (engine.buffers.base(buffer) + start).copyMemory(from: rest.baseAddress!, byteCount: count)
       engine.buffers.setPayload(buffer, start: start, count: count)
-      c.pointee[side].toSend.append(buffer, in: &engine.buffers)
+      c.leg(side).pointee.toSend.append(buffer, in: &engine.buffers)
       rest = UnsafeRawBufferPointer(rebasing: rest[count...])
     }
     return true
@@ -173,20 +174,20 @@ extension Worker where Engine: ~Copyable {
   /// share a buffer.
   mutating func enqueue(_ buffer: BufferID, to side: Side, of c: ConnectionPointer) {
     let count = engine.buffers.count(buffer)
-    let last = c.pointee[side].toSend.last
-    let isFree = Int(c.pointee[side].toSend.bufferCount) > Int(c.pointee[side].sendingCount)
+    let last = c.leg(side).pointee.toSend.last
+    let isFree = Int(c.leg(side).pointee.toSend.bufferCount) > Int(c.leg(side).pointee.sendingCount)
     if isFree && count <= BufferPool.payload / 2 && engine.buffers.room(last) >= count {
-      c.pointee[side].toSend.extendLast(
+      c.leg(side).pointee.toSend.extendLast(
         with: UnsafeRawBufferPointer(engine.buffers.bytes(buffer)), in: &engine.buffers)
       engine.buffers.give(buffer)
     } else {
-      c.pointee[side].toSend.append(buffer, in: &engine.buffers)
+      c.leg(side).pointee.toSend.append(buffer, in: &engine.buffers)
     }
   }
 
   mutating func shutDown(_ c: ConnectionPointer, _ side: Side) {
-    c.pointee[side].inFlight -= 1
-    c.pointee[side].shutdownInFlight = false
+    c.leg(side).pointee.inFlight -= 1
+    c.leg(side).pointee.shutdownInFlight = false
     if c.pointee.phase == .relaying { endIfFinished(c) }
   }
 
@@ -222,7 +223,7 @@ extension Worker where Engine: ~Copyable {
 
   /// A side has sent its last byte.
   mutating func finished(_ c: ConnectionPointer, _ side: Side) {
-    c.pointee[side].peerFinished = true
+    c.leg(side).pointee.peerFinished = true
     switch (side, c.pointee.phase) {
     case (.client, .accepting), (.client, .waiting), (.client, .handshaking), (.client, .upgrading):
       closeIfAbandoned(c)
@@ -268,8 +269,8 @@ extension Worker where Engine: ~Copyable {
       left -= 1
       guard let c = connections.pointer(id), c.pointee.isStarved else { continue }
       c.pointee.isStarved = false
-      for side in [Side.client, .backend] where c.pointee[side].receiving == .starved {
-        c.pointee[side].receiving = .idle
+      for side in [Side.client, .backend] where c.leg(side).pointee.receiving == .starved {
+        c.leg(side).pointee.receiving = .idle
       }
       clientHasBytes(c)
       backendHasBytes(c)

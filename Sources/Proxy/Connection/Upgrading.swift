@@ -19,6 +19,7 @@ extension Worker where Engine: ~Copyable {
       case .incomplete where engine.buffers.room(c.pointee.head) == 0:
         refuse(c, .headTooLarge, .malformed, by: .client)
       case .incomplete: continue
+      case .malformed(.startLine) where skipEmptyLine(c): continue
       case .tooLong(let error), .malformed(let error): headRefused(c, error)
       case .complete(let length): headComplete(c, length)
       }
@@ -27,19 +28,38 @@ extension Worker where Engine: ~Copyable {
 
   /// Adds the client's next plain bytes to the head. False when there are none.
   private mutating func collectHead(_ c: ConnectionPointer) -> Bool {
-    if c.pointee.head.isNone {
-      if !c.pointee.isTLS, let first = c.pointee.client.received.removeFirst(in: engine.buffers) {
-        c.pointee.head = first
-        return true
-      }
-      guard !c.pointee.client.received.isEmpty else { return false }
-      guard let buffer = engine.buffers.take() else {
-        starve(c)
-        return false
-      }
+    var buffer = BufferID.none
+    guard case .bytes = nextPlain(c, &buffer) else { return false }
+    let head = c.pointee.head
+    guard !head.isNone else {
       c.pointee.head = buffer
+      return true
     }
-    guard case .bytes = openClient(c, into: c.pointee.head) else { return false }
+    let count = min(engine.buffers.room(head), engine.buffers.count(buffer))
+    let (start, filled) = (engine.buffers.start(head), engine.buffers.count(head))
+    (engine.buffers.base(head) + start + filled).copyMemory(
+      from: engine.buffers.bytes(buffer).baseAddress!, byteCount: count)
+    engine.buffers.setPayload(head, start: start, count: filled + count)
+    c.pointee.plain.prepend(buffer, in: &engine.buffers)
+    dropPlain(c, count)
+    return true
+  }
+
+  /// Drops the first plain bytes; they are in the head now.
+  private mutating func dropPlain(_ c: ConnectionPointer, _ count: Int) {
+    c.pointee.plain.consumeFirst(count, in: &engine.buffers)
+    guard engine.buffers.count(c.pointee.plain.head) == 0 else { return }
+    if let empty = c.pointee.plain.removeFirst(in: engine.buffers) { engine.buffers.give(empty) }
+  }
+
+  /// One empty line ahead of a request is no fault (RFC 9112 section 2.2). False when there is none, or it is
+  /// the second.
+  private mutating func skipEmptyLine(_ c: ConnectionPointer) -> Bool {
+    let head = c.pointee.head
+    guard !c.pointee.hasSkippedLine, bytes(head).starts(with: [13, 10]) else { return false }
+    c.pointee.hasSkippedLine = true
+    c.pointee.scanner = HeadScanner(limit: topology.settings.limits.head.bytes)
+    keepRest(c, after: 2)
     return true
   }
 
@@ -107,7 +127,7 @@ extension Worker where Engine: ~Copyable {
     let rest = engine.buffers.count(buffer) - length
     guard rest > 0 else { return engine.buffers.give(buffer) }
     engine.buffers.setPayload(buffer, start: engine.buffers.start(buffer) + length, count: rest)
-    c.pointee.plain.append(buffer, in: &engine.buffers)
+    c.pointee.plain.prepend(buffer, in: &engine.buffers)
   }
 
   /// A buffer's payload, typed.

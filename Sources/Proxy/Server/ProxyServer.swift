@@ -20,6 +20,14 @@ public final class ProxyServer: Sendable {
   private let process = ProcessShared()
   private let material: TLSMaterial
   private let startedAt: MonotonicTime
+  /// As large as they were made at the start: a reload doesn't change tables and rings.
+  private let layout: Layout
+
+  /// Connections that a worker has room for, and the rings that it needs for them.
+  private struct Layout {
+    let connectionsPerWorker: Int
+    let rings: Int
+  }
   private let ended = DispatchGroup()
 
   /// Opens the listening sockets, loads the certificates, reserves memory. Nothing runs yet.
@@ -27,15 +35,21 @@ public final class ProxyServer: Sendable {
     raiseDescriptorLimit()
     startedAt = .current()
     let process = self.process
-    workers = (0..<workerCount(settings)).map { WorkerShared(index: $0, process: process) }
-    material = try TLSMaterial(settings, workers: workers.count, now: startedAt)
+    let material = try TLSMaterial(settings, workers: workerCount(settings), now: startedAt)
+    self.material = material
+    workers = (0..<material.workers).map {
+      WorkerShared(index: $0, process: process, library: material.libraries[$0])
+    }
+    let room = connectionsPerWorker(settings, workers: material.workers)
+    layout = Layout(connectionsPerWorker: room, rings: UringEngine.ringCount(connections: room))
     var next = 0
-    let topology = try Self.build(settings, material, continuing: nil, &next)
+    let topology = try Self.build(settings, material, rings: layout.rings, continuing: nil, &next)
     state = Mutex(State(topology: topology, nextBindIndex: next))
   }
 
   private static func build(
-    _ settings: Settings, _ material: TLSMaterial, continuing old: Topology?, _ nextBindIndex: inout Int
+    _ settings: Settings, _ material: TLSMaterial, rings: Int, continuing old: Topology?,
+    _ nextBindIndex: inout Int
   ) throws(ProxyError) -> Topology {
     let workers = material.workers
     let pools = Topology.makePools(settings, workers: workers, continuing: old)
@@ -44,7 +58,6 @@ public final class ProxyServer: Sendable {
         listener, pools: pools, contexts: contexts, workers: workers,
         continuing: old?.listeners.first { $0.settings.name == listener.name })
     }
-    let rings = UringEngine.ringCount(connections: connectionsPerWorker(settings, workers: workers))
     let binds = try ListeningSockets.open(
       listeners, continuing: old?.binds ?? [], workers: workers, rings: rings, &nextBindIndex)
     return Topology(settings: settings, listeners: listeners, pools: pools, binds: binds)
@@ -71,12 +84,13 @@ public final class ProxyServer: Sendable {
   ///
   /// What only a restart changes (`workers`, `limits.buffer_memory`, the size of the connection tables) stays.
   public func apply(_ settings: Settings) throws(ProxyError) {
-    let (old, index) = state.withLock { ($0.topology, $0.nextBindIndex) }
+    let (old, index, isDraining) = state.withLock { ($0.topology, $0.nextBindIndex, $0.isDraining) }
+    guard !isDraining else { throw ProxyError("this process is draining: its settings stay as they are") }
     var next = index
     // Rings and tables are as large as they were made at the start.
     var inForce = settings
     inForce.workers = old.settings.workers
-    let topology = try Self.build(inForce, material, continuing: old, &next)
+    let topology = try Self.build(inForce, material, rings: layout.rings, continuing: old, &next)
     material.adopt(settings)
     let done = workers.map { $0.mailbox.send(.apply(topology)) }
     state.withLock {
@@ -120,10 +134,9 @@ public final class ProxyServer: Sendable {
   /// The figures of this moment.
   public func snapshot() -> Snapshot {
     let (topology, isDraining) = state.withLock { ($0.topology, $0.isDraining) }
-    let perWorker = connectionsPerWorker(topology.settings, workers: workers.count)
     var snapshot = Snapshot(startedAt: startedAt, now: .current(), settings: topology.settings)
     snapshot.workers = workers.map { Counted(summing: [$0.counters]) }
-    snapshot.directDescriptors = 2 * perWorker * workers.count
+    snapshot.directDescriptors = 2 * layout.connectionsPerWorker * workers.count
     snapshot.isDraining = isDraining
     snapshot.listeners = topology.listeners.map { listener in
       ListenerSnapshot(

@@ -5,7 +5,7 @@ internal import TLS
 
 /// What TLS needs across reloads: a library per worker, and the ticket keys of the process's own making.
 final class TLSMaterial: Sendable {
-  nonisolated(unsafe) private let libraries: [TLSLibrary]
+  nonisolated(unsafe) let libraries: [TLSLibrary]
   /// For all listeners without files of keys and without a fleet secret.
   private let randomKeys: TicketKeys
 

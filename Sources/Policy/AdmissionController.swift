@@ -1,0 +1,181 @@
+public import Basics
+
+/// Decides for one worker who may come in and when: the waiting room ahead of the process's and the
+/// listeners' connection rates and of the worker's handshake budget.
+///
+/// A connection enters when its class is known, leaves when its client is gone, and between those the worker
+/// asks `next` in each turn. No one is admitted past its patience; whoever would outlive it is refused as
+/// soon as that is known. While anybody waits, every token is used.
+public struct AdmissionController: ~Copyable {
+  let worker: Int
+  let shared: AdmissionShared
+  /// By the number that the worker has given each listener.
+  var listeners: [AdmissionGate]
+  var room: WaitingRoom
+  public var budget: HandshakeBudget
+  /// Waiting in this worker, by class.
+  var waiting = InlineArray<7, Int> { _ in 0 }
+  /// How many have been let in ahead of the oldest, since it was last the oldest's turn.
+  var passes = 0
+  /// When it was last looked for those that would outlive their patience.
+  var sweptAt = MonotonicTime.zero
+  public internal(set) var counts = AdmissionCounts()
+
+  /// - Parameters:
+  ///   - worker: from 0, below the shared number of workers.
+  ///   - slots: of the worker's table of connections.
+  public init(
+    worker: Int, shared: AdmissionShared, listeners: [AdmissionGate], slots: Int, budget: HandshakeBudget
+  ) {
+    precondition(worker >= 0 && worker < shared.workers)
+    self.worker = worker
+    self.shared = shared
+    self.listeners = listeners
+    self.budget = budget
+    room = WaitingRoom(slots: slots, lanes: max(1, listeners.count) * HandshakeClass.count)
+  }
+
+  /// Puts a connection into the room, or says why not.
+  ///
+  /// - Parameters:
+  ///   - listener: index into the listeners' gates.
+  ///   - patience: how long it may wait from now.
+  public mutating func enter(
+    _ slot: SlotID, listener: Int, _ c: HandshakeClass, patience: Duration, now: MonotonicTime
+  ) -> Entrance {
+    guard shared.waitingCount < shared.capacity else { return refuse(.roomFull) }
+    let deadline = now + patience
+    guard expectedAt(listener, c, isIn: false, now) <= deadline else { return refuse(.tooLong) }
+    room.enter(slot, lane: lane(listener, c), now: now, deadline: deadline)
+    waiting[c.rawValue] += 1
+    shared.process.entered(c)
+    listeners[listener].entered(c)
+    return .waiting
+  }
+
+  /// Takes out a connection whose client has gone, or that is closed for another reason. False when it
+  /// doesn't wait.
+  @discardableResult
+  public mutating func leave(_ slot: SlotID) -> Bool {
+    guard remove(slot) != nil else { return false }
+    counts.gone += 1
+    return true
+  }
+
+  public func contains(_ slot: SlotID) -> Bool { room.visitor(slot) != nil }
+
+  /// How many wait in this worker.
+  public var waitingCount: Int { room.count }
+
+  /// How long the oldest in this worker has waited.
+  public func longestWait(now: MonotonicTime) -> Duration { room.oldestEntry.map { now.since($0) } ?? .zero }
+
+  /// The time until one that entered now would be admitted, in this worker.
+  public mutating func expectedWait(listener: Int, _ c: HandshakeClass, now: MonotonicTime) -> Duration {
+    expectedAt(listener, c, isIn: false, now).since(now)
+  }
+
+  /// Takes other settings. Whoever waits stays, and listeners keep their numbers: there may be more of them,
+  /// and one that is closed keeps its place.
+  public mutating func reload(listeners: [AdmissionGate], handshakeShare: Double?, now: MonotonicTime) {
+    precondition(listeners.count >= self.listeners.count, "a listener's number is for good")
+    for (index, gate) in listeners.enumerated() where index < self.listeners.count {
+      moveCounts(of: index, to: gate)
+    }
+    self.listeners = listeners
+    room.addLanes(to: listeners.count * HandshakeClass.count)
+    budget.change(share: handshakeShare, now: now)
+  }
+
+  /// Reserves a slot for one that is refused, and tells how long from now it is.
+  ///
+  /// They are called back while the room still holds some, so that it never runs empty between.
+  public mutating func reserveReturn(
+    listener: Int, _ c: HandshakeClass, patience: Duration, now: MonotonicTime,
+    using generator: inout some RandomNumberGenerator
+  ) -> Duration {
+    let admitted = expectedAt(listener, c, isIn: false, now)
+    let early = min(patience.clampedNanoseconds / 2, admitted.since(now).clampedNanoseconds)
+    let from =
+      admitted == .distantFuture
+      ? now : MonotonicTime(nanoseconds: admitted.nanoseconds - early)
+    return shared.returns.reserve(
+      perSecond: rate(listener, c), from: from, now: now, using: &generator)
+  }
+
+  // MARK: - What the parts share
+
+  func lane(_ listener: Int, _ c: HandshakeClass) -> Int { listener * HandshakeClass.count + c.rawValue }
+  func listener(_ lane: Int) -> Int { lane / HandshakeClass.count }
+  func handshakeClass(_ lane: Int) -> HandshakeClass {
+    HandshakeClass(rawValue: lane % HandshakeClass.count)!
+  }
+
+  mutating func remove(_ slot: SlotID) -> WaitingRoom.Visitor? {
+    guard let visitor = room.leave(slot) else { return nil }
+    let c = handshakeClass(visitor.lane)
+    waiting[c.rawValue] -= 1
+    shared.process.left(c)
+    listeners[listener(visitor.lane)].left(c)
+    if room.count == 0 { publishNobody() }
+    return visitor
+  }
+
+  mutating func expectedAt(
+    _ listener: Int, _ c: HandshakeClass, isIn: Bool, _ now: MonotonicTime
+  ) -> MonotonicTime {
+    let costs = budget.costs
+    let rates = max(
+      shared.process.expectedAt(c, costs, isIn: isIn, now: now),
+      listeners[listener].expectedAt(c, costs, isIn: isIn, now: now))
+    return max(rates, budget.nextAt(nanoseconds: work(c, isIn), now: now))
+  }
+
+  func publishNobody() {
+    shared.process.publish(nil, worker: worker)
+    for gate in listeners { gate.publish(nil, worker: worker) }
+  }
+
+  private mutating func refuse(_ reason: AdmissionRefusal) -> Entrance {
+    counts.add(reason)
+    return .refused(reason)
+  }
+
+  /// Nanoseconds of handshakes until one of this class is through, in the order of `AdmissionOrder`.
+  private func work(_ c: HandshakeClass, _ isIn: Bool) -> UInt64 {
+    let own = budget.costs[c]
+    guard own > 0 else { return 0 }
+    var (notDearer, all): (UInt64, UInt64) = (0, 0)
+    for other in HandshakeClass.each {
+      let nanoseconds = UInt64(waiting[other.rawValue]) * budget.costs[other]
+      all += nanoseconds
+      if budget.costs[other] <= own { notDearer += nanoseconds }
+    }
+    return min(all, notDearer + notDearer / UInt64(AdmissionOrder.passes)) + (isIn ? 0 : own)
+  }
+
+  /// How many of those that are refused can be admitted in a second: the least of all budgets.
+  private func rate(_ listener: Int, _ c: HandshakeClass) -> Double {
+    let rates = min(
+      shared.process.limiter.perSecond, listeners[listener].limiter.perSecond)
+    var (count, nanoseconds) = (1.0, Double(budget.costs[c]))
+    for other in HandshakeClass.each {
+      count += Double(waiting[other.rawValue])
+      nanoseconds += Double(waiting[other.rawValue]) * Double(budget.costs[other])
+    }
+    guard let share = budget.share, nanoseconds > 0 else { return rates }
+    return min(rates, share * 1e9 * count / nanoseconds * Double(shared.workers))
+  }
+
+  private func moveCounts(of listener: Int, to gate: AdmissionGate) {
+    let old = listeners[listener]
+    guard old !== gate else { return }
+    for c in HandshakeClass.each {
+      for _ in 0..<room.count(lane(listener, c)) {
+        old.left(c)
+        gate.entered(c)
+      }
+    }
+    old.publish(nil, worker: worker)
+  }
+}

@@ -1,0 +1,53 @@
+public import Policy
+
+/// What the waiting room, the budgets and the refusals have done.
+public struct AdmissionSnapshot: Sendable {
+  /// Why a connection was refused ahead of TLS or in words; the cases are the `reason` of metrics and logs.
+  public enum Refusal: String, Sendable, CaseIterable {
+    case roomFull = "room-full"
+    case tooLong = "too-long"
+    case patienceOver = "patience-over"
+    case processLimit = "process-limit"
+    case listenerLimit = "listener-limit"
+    case addressConnections = "address-connections"
+    case addressRate = "address-rate"
+    case denied
+    case notTLS = "not-tls"
+    case malformedHello = "malformed-hello"
+    case proxyHeader = "proxy-header"
+  }
+
+  /// Waiting now, all workers together, and the most that may.
+  public var waiting = 0
+  public var waitingCapacity = 0
+  public var longestWait = Duration.zero
+  /// Admitted from the room since the start, and the longest that one of them waited.
+  public var admitted: UInt64 = 0
+  public var waitMax = Duration.zero
+  /// Clients that left the room by themselves.
+  public var gone: UInt64 = 0
+  /// By `Refusal.allCases`.
+  public var refused = [UInt64](repeating: 0, count: Refusal.allCases.count)
+  /// How they were refused.
+  public var refusedBeforeTLS: UInt64 = 0
+  public var refusedUnavailable: UInt64 = 0
+  public var refusedHeld: UInt64 = 0
+  /// Clients that are held now, and the most that may be.
+  public var held = 0
+  public var heldCapacity = 0
+  /// Nanoseconds of CPU that a handshake of each class is expected to cost, by `HandshakeClass.allCases`.
+  public var costs: [UInt64] = []
+  public var ledger = LedgerFigures()
+  /// The virtual backlog of return slots: how far ahead the next one would be.
+  public var returnBacklog = Duration.zero
+  /// Client addresses that have a row, those that found none, and the rows there are.
+  public var addresses: [AddressTable.Row] = []
+  public var addressOverflows: UInt64 = 0
+  public var addressCapacity = 0
+  public var addressLimits = AddressLimits()
+  public init() {}
+
+  public subscript(refusal: Refusal) -> UInt64 {
+    refused[Refusal.allCases.firstIndex(of: refusal)!]
+  }
+}

@@ -1,0 +1,104 @@
+import Basics
+import Policy
+import Testing
+
+/// The storms of the issue, in virtual time, against the code that decides in production.
+@Suite struct HerdTests {
+  /// Runs a herd and expects of it what every herd must do.
+  private func run(
+    _ plan: HerdWorld.Plan, workers: Int, within tolerance: Double = 1.05, test: String = #function,
+    seed: UInt64 = .random(in: 0...9_999_999)
+  ) -> Outcome {
+    print("\(test): seed \(seed), \(workers) workers")
+    var world = HerdWorld(plan, workers: workers, seed: seed)
+    world.run()
+    #expect(world.isIn, "\(world.admittedAt.count) of \(plan.clients) are in")
+    #expect(world.ghosts == 0, "admitted, but gone")
+    #expect(world.waits.allSatisfy { $0 <= plan.patience.inSeconds })
+    let last = Double(world.admittedAt.last ?? 0) / 1000
+    let seconds = world.perSecond
+    if plan.rate > 0 {
+      let ideal = Double(plan.clients) / Double(plan.rate)
+      #expect(last <= ideal * tolerance)
+      var left = plan.clients
+      for (second, count) in seconds.enumerated() {
+        // Until fewer are left than a second lets in.
+        if left >= plan.rate { #expect(Double(count) >= Double(plan.rate) * 0.98, "second \(second)") }
+        #expect(count <= plan.rate + (second == 0 ? plan.burst : plan.burst / 2), "second \(second)")
+        left -= count
+      }
+    }
+    print("\(test): all in after \(last) s, \(world.refusals) refusals, \(world.lateRefusals) of them late")
+    return Outcome(
+      last: last, refusals: world.refusals, lateRefusals: world.lateRefusals,
+      classes: world.admittedClasses, times: world.admittedAt, waiting: world.shared.waitingCount)
+  }
+
+  struct Outcome {
+    var last: Double
+    var refusals: Int
+    var lateRefusals: Int
+    var classes: [HandshakeClass]
+    var times: [Int]
+    var waiting: Int
+  }
+
+  @Test(arguments: [1, 2, 8]) func aPatientHerdComesInAtTheRate(workers: Int) {
+    let outcome = run(HerdWorld.Plan(), workers: workers)
+    #expect(outcome.lateRefusals * 100 < outcome.refusals)
+    #expect(outcome.waiting == 0)
+  }
+
+  @Test(arguments: [1, 2, 8]) func aHerdThatGivesUpAfterTwoSecondsComesInAtTheRate(workers: Int) {
+    var plan = HerdWorld.Plan()
+    plan.timeout = 2
+    _ = run(plan, workers: workers)
+  }
+
+  @Test(arguments: [1, 4]) func aHerdAsPatientAsTheRoomIsRefusedNothing(workers: Int) {
+    var plan = HerdWorld.Plan()
+    plan.patience = .seconds(10)
+    let outcome = run(plan, workers: workers)
+    #expect(outcome.refusals == 0)
+  }
+
+  @Test(arguments: [2]) func aHerdThatObeysComesInAtTheRate(workers: Int) {
+    var plan = HerdWorld.Plan()
+    plan.habit = .obeys
+    plan.clients = 20_000
+    let outcome = run(plan, workers: workers)
+    // Each is told once, and hardly anyone twice.
+    #expect(outcome.refusals < 20_000 * 11 / 10)
+  }
+
+  @Test(arguments: [1, 4]) func clientsThatRetryAtOnceDoNotLowerTheRate(workers: Int) {
+    var plan = HerdWorld.Plan()
+    plan.habit = .immediate
+    (plan.clients, plan.rate, plan.burst) = (4000, 1000, 100)
+    plan.patience = .seconds(1)
+    _ = run(plan, workers: workers)
+  }
+
+  @Test func evenWithAPatienceOfATenthOfASecondTheRateIsKept() {
+    var plan = HerdWorld.Plan()
+    plan.habit = .immediate
+    (plan.clients, plan.patience) = (1500, .milliseconds(100))
+    _ = run(plan, workers: 2)
+  }
+
+  @Test func theResumedHalfComesInFirstWhenCPUBinds() {
+    var plan = HerdWorld.Plan()
+    (plan.rate, plan.share, plan.clients) = (0, 0.2, 8000)
+    plan.classes = [.tls13RSA, .tls13Resumed]
+    plan.habit = .immediate
+    let outcome = run(plan, workers: 2)
+    let resumed = outcome.classes.indices.filter { outcome.classes[$0] == .tls13Resumed }
+    let full = outcome.classes.indices.filter { outcome.classes[$0] == .tls13RSA }
+    // One in eight goes to the oldest, so at most a seventh of the full ones is among the first half.
+    #expect(full[full.count / 2] > resumed[resumed.count * 9 / 10])
+    // All of it costs 4000 x (370 + 150) us, of two workers' 20 %.
+    let ideal = 4000.0 * 520e-6 / 0.4
+    #expect(outcome.last <= ideal * 1.05)
+    #expect(outcome.last >= ideal * 0.95)
+  }
+}
