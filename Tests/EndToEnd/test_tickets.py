@@ -10,7 +10,6 @@ import signal
 import subprocess
 
 import pytest
-
 from harness.matrix import tls_settings
 from harness.ports import free_port
 from harness.raw import TLSStream, dial, read_head
@@ -151,9 +150,7 @@ def test_instances_with_one_file_of_keys_resume_each_others_sessions(
 
 @VERSIONS
 @pytest.mark.parametrize("source, survives", [("secret", True), ("file", True), ("random", False)])
-def test_sessions_survive_a_restart_where_the_keys_do(
-    tidegate, certificates, echo, folder, version, source, survives
-):
+def test_sessions_survive_a_restart_where_the_keys_do(tidegate, certificates, echo, folder, version, source, survives):
     tickets = {
         "secret": lambda: {"fleet_secret": secret_file(folder)},
         "file": lambda: {"keys": haproxy_file(folder / "k", key(1), key(11), key(21))},
