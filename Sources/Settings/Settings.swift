@@ -47,8 +47,9 @@ extension Settings {
   }
 
   public struct Limits: Sendable, Equatable {
-    /// Live connections of the process.
-    public var connections = 100_000
+    /// Live connections of the process. As many as one ring has sockets for where RLIMIT_NOFILE is 20000; more
+    /// take more rings, which cost a little.
+    public var connections = 9900
     /// Connections admitted per second, all listeners together; nil is no limit.
     public var connectionRate: Rate? = nil
     /// How many of them at once after a rest; nil is a tenth of a second's worth.

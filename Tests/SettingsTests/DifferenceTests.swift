@@ -40,7 +40,7 @@ import Testing
     #expect(
       try Self.difference(Self.old, Self.new) == [
         "workers is now auto, was 2; this takes effect after a restart",
-        "limits.connections is now 5, was 100000; this takes effect after a restart",
+        "limits.connections is now 5, was 9900; this takes effect after a restart",
         "limits.head is now 8KiB, was 16KiB",
         "listener \"gone\" is removed",
         "listener \"public\": bind is now [0.0.0.0:443, [::]:443], was [0.0.0.0:443]",
