@@ -68,7 +68,6 @@ public final class TLSContext {
       shim_SSL_CTX_set_tlsext_servername_callback(context, serverNameCallback, ourselves)
     }
     if !protocols.isEmpty { SSL_CTX_set_alpn_select_cb(context, protocolCallback, ourselves) }
-    if configuration.recordLayer == .tidegate { SSL_CTX_set_keylog_callback(context, keyLogCallback) }
     if ticketKeys != nil {
       SSL_CTX_set_tlsext_ticket_key_evp_cb(context, ticketCallback)
     } else {
