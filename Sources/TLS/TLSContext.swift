@@ -100,7 +100,6 @@ public final class TLSContext {
     if certificates.contains(where: { $0.staple != nil }) {
       shim_SSL_CTX_set_tlsext_status_callback(context, stapleCallback, ourselves)
     }
-    if configuration.recordLayer == .tidegate { SSL_CTX_set_keylog_callback(context, keyLogCallback) }
     if ticketKeys != nil {
       SSL_CTX_set_tlsext_ticket_key_evp_cb(context, ticketCallback)
     } else {
