@@ -57,6 +57,8 @@ static void give_back(void *unused) {
     cache.kept[class] = NULL;
   }
   cache.kept_bytes = 0;
+  /* OpenSSL's own end of the thread may come later and free more. */
+  cache.is_known = 0;
 }
 
 static __attribute__((noinline)) void *make(size_t count, size_t class) {

@@ -15,8 +15,6 @@ struct Exchange {
   var context: Unmanaged<TLSContext>?
   /// Tickets that were made during this call.
   var ticketsMade = 0
-  /// Where the traffic secrets go (`TrafficSecrets.memory`); nil where nobody wants them.
-  var secrets: UnsafeMutableRawPointer?
 
   /// The exchange of the connection that OpenSSL calls back about.
   static func of(_ ssl: OpaquePointer?) -> UnsafeMutablePointer<Exchange>? {

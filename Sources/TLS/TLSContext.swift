@@ -82,6 +82,10 @@ public final class TLSContext {
   }
 
   /// What is served, in the configuration's order.
+  /// True exactly when some certificate has a key of the kind.
+  public var hasECDSA: Bool { certificates.contains { $0.summary.keyType.hasPrefix("ECDSA") } }
+  public var hasRSA: Bool { certificates.contains { $0.summary.keyType.hasPrefix("RSA") } }
+
   public var certificateSummaries: [CertificateSummary] { certificates.map(\.summary) }
 
   /// What is to be stapled to a certificate of one of our SSL_CTXs.
@@ -96,7 +100,6 @@ public final class TLSContext {
     if certificates.contains(where: { $0.staple != nil }) {
       shim_SSL_CTX_set_tlsext_status_callback(context, stapleCallback, ourselves)
     }
-    if configuration.recordLayer == .tidegate { SSL_CTX_set_keylog_callback(context, keyLogCallback) }
     if ticketKeys != nil {
       SSL_CTX_set_tlsext_ticket_key_evp_cb(context, ticketCallback)
     } else {

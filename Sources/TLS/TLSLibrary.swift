@@ -12,6 +12,8 @@ public final class TLSLibrary {
   /// What tickets are encrypted with: fetched once, as a fetch takes locks.
   let ticketCipher: OpaquePointer
   let records: RecordCiphers
+  /// The key schedules of TLS 1.2 and 1.3, which give the traffic secrets to who wants them.
+  let derivations: OpaquePointer
   /// Records that a key seals before it is replaced: AES-GCM's safe limit is 2^24.5 full ones (RFC 8446
   /// section 5.5).
   var recordsPerKey: UInt64 = 1 << 24
@@ -24,12 +26,15 @@ public final class TLSLibrary {
     let provider = OSSL_PROVIDER_load(context, "default")
     let cipher = EVP_CIPHER_fetch(context, "AES-256-CBC", nil)
     let bio = exchangeMethod.flatMap { BIO_new_ex(context, $0) }
-    guard let provider, let cipher, let bio, let records = RecordCiphers.make(context) else {
+    let derivations = copenssl_add_kdfs(context)
+    guard let provider, let cipher, let bio, let derivations, let records = RecordCiphers.make(context) else {
       let missing =
         provider == nil
-        ? "default provider" : cipher == nil ? "AES-256-CBC" : bio == nil ? "BIOs" : "AEADs and hashes"
+        ? "default provider"
+        : cipher == nil
+          ? "AES-256-CBC" : bio == nil ? "BIOs" : derivations == nil ? "key derivations" : "AEADs and hashes"
       let error = TLSError.library("load its \(missing)")
-      Self.free(bio, cipher, provider, context)
+      Self.free(derivations, bio, cipher, provider, context)
       throw error
     }
     exchange = .allocate(capacity: 1)
@@ -39,17 +44,20 @@ public final class TLSLibrary {
     self.provider = provider
     self.bio = bio
     ticketCipher = cipher
+    self.derivations = derivations
     self.records = records
   }
 
   deinit {
     exchange.deallocate()
-    Self.free(bio, ticketCipher, provider, context)
+    Self.free(derivations, bio, ticketCipher, provider, context)
   }
 
   private static func free(
-    _ bio: OpaquePointer?, _ cipher: OpaquePointer?, _ provider: OpaquePointer?, _ context: OpaquePointer
+    _ derivations: OpaquePointer?, _ bio: OpaquePointer?, _ cipher: OpaquePointer?,
+    _ provider: OpaquePointer?, _ context: OpaquePointer
   ) {
+    copenssl_remove_kdfs(derivations)
     BIO_free(bio)
     EVP_CIPHER_free(cipher)
     if let provider { OSSL_PROVIDER_unload(provider) }

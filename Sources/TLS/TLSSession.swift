@@ -50,8 +50,9 @@ public struct TLSSession: ~Copyable {
   ) -> HandshakeProgress {
     if let failure { return HandshakeProgress(step: .failed(failure), consumed: 0, produced: 0) }
     begin(input, output)
-    exchange.pointee.secrets = secrets?.memory
+    copenssl_set_secrets(context.library.derivations, secrets?.memory)
     let result = SSL_do_handshake(ssl)
+    copenssl_set_secrets(context.library.derivations, nil)
     ticketsMade += exchange.pointee.ticketsMade
     let step: HandshakeProgress.Step =
       if result == 1 {

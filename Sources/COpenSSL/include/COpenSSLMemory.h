@@ -2,10 +2,11 @@
    A handshake takes and gives back some 700 blocks, among them two buffers for a record each, and malloc's own
    cache per thread is too small for them. Blocks move between threads freely: the thread that frees one keeps
    it. Like malloc, this wipes nothing: OpenSSL cleanses its secrets before it frees them. */
+#pragma once
 #include <stddef.h>
 
 /* What a thread keeps at most, in bytes; the rest goes back to malloc. */
-enum { COPENSSL_KEPT_LIMIT = 1 << 20 };
+static const size_t COPENSSL_KEPT_LIMIT = 1 << 20;
 
 /* Makes OpenSSL use it, in the whole process. Without effect after the first, and when OpenSSL has already
    allocated something, since a block must go back to where it came from.
