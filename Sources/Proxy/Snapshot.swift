@@ -58,9 +58,6 @@ public struct ListenerSnapshot: Sendable {
   public var counters: Counted<ListenerCounter>
   /// Connections that wait ahead of TLS now, all workers together.
   public var waiting = 0
-  /// Connections refused ahead of TLS, and in words once they had come through it.
-  public var refusedBeforeTLS: UInt64 = 0
-  public var refusedReadably: UInt64 = 0
 }
 
 public struct PoolSnapshot: Sendable {

@@ -1,6 +1,7 @@
 import Foundation
 import Proxy
 import Settings
+import Telemetry
 import Testing
 
 @testable import Control
@@ -62,8 +63,9 @@ import Testing
     snapshot.listeners[0].settings.connections = 900
     snapshot.listeners[0].settings.connectionRate = Rate(90, per: .seconds(60))
     snapshot.listeners[0].waiting = 5
-    snapshot.listeners[0].refusedBeforeTLS = 6
-    snapshot.listeners[0].refusedReadably = 7
+    snapshot.listeners[0].counters = Snapshot.counted([
+      .connectionsRefusedBeforeTLS: 6, .connectionsRefusedReadably: 7,
+    ])
     let listener = row(answer("show stat", FakeProxy(snapshot))[1])
     let shown = ["slim", "qcur", "qmax", "qlimit", "dcon", "dses", "rate_lim"].map { listener[$0] }
     #expect(shown == ["900", "5", "5", "77", "6", "7", "2"])

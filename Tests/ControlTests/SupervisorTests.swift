@@ -131,7 +131,7 @@ private final class Bench {
     let outcome = bench.supervisor.reload()
     #expect(
       outcome.messages == [
-        "limits.connections is now 9900, was 55; this takes effect after a restart",
+        "limits.connections is now 9900, was 55; more than at the start there is room for only after a restart",
         "pool \"chat\": backend \"127.0.0.1:2\": state is now ready, was maint",
       ])
     #expect(bench.proxy.snapshot().settings.pools[0].backends[0].orders.state == .ready)

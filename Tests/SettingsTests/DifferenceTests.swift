@@ -45,7 +45,7 @@ import Testing
     #expect(
       try Self.difference(Self.old, Self.new) == [
         "workers is now auto, was 2; this takes effect after a restart",
-        "limits.connections is now 5, was 9900; this takes effect after a restart",
+        "limits.connections is now 5, was 9900; more than at the start there is room for only after a restart",
         "limits.connection_rate is now 5/m, was off",
         "limits.handshake_cpu is now 29%, was off",
         "limits.per_address.connection_rate is now 7/s, was off",
