@@ -26,7 +26,7 @@ public final class TLSLibrary {
     let provider = OSSL_PROVIDER_load(context, "default")
     let cipher = EVP_CIPHER_fetch(context, "AES-256-CBC", nil)
     let bio = exchangeMethod.flatMap { BIO_new_ex(context, $0) }
-    let derivations = copenssl_add_kdfs(context)
+    let derivations = provider.flatMap { copenssl_add_kdfs(context, $0) }
     guard let provider, let cipher, let bio, let derivations, let records = RecordCiphers.make(context) else {
       let missing =
         provider == nil
