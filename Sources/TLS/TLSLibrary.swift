@@ -17,6 +17,8 @@ public final class TLSLibrary {
   /// Records that a key seals before it is replaced: AES-GCM's safe limit is 2^24.5 full ones (RFC 8446
   /// section 5.5).
   var recordsPerKey: UInt64 = 1 << 24
+  /// Sessions of TLS 1.3 so far.
+  var sessionsNamed: UInt64 = 0
 
   public init() throws(TLSError) {
     // Before OpenSSL's first allocation, or else it is in vain: as in tests, whose clients may come first.
