@@ -3,14 +3,46 @@
 #include "COpenSSLKDFs.h"
 
 #include <openssl/core.h>
+#include <openssl/core_dispatch.h>
 #include <openssl/evp.h>
 
+/* More than the default provider has functions for a key. */
+enum { TABLE_LIMIT = 40 };
+
+/* The default provider's functions for X25519, and what we make of them. */
+typedef struct {
+  void *context;
+  OSSL_FUNC_keymgmt_new_fn *new_key;
+  OSSL_FUNC_keymgmt_free_fn *free_key;
+  OSSL_FUNC_keymgmt_import_fn *import;
+  OSSL_FUNC_keymgmt_gen_init_fn *start;
+  OSSL_FUNC_keymgmt_gen_set_params_fn *set;
+  OSSL_FUNC_keymgmt_gen_settable_params_fn *settable;
+  OSSL_FUNC_keymgmt_gen_fn *generate;
+  OSSL_FUNC_keymgmt_gen_cleanup_fn *stop;
+  OSSL_FUNC_keyexch_newctx_fn *new_exchange;
+  OSSL_FUNC_keyexch_freectx_fn *free_exchange;
+  OSSL_FUNC_keyexch_init_fn *start_exchange;
+  OSSL_FUNC_keyexch_set_peer_fn *set_peer;
+  OSSL_FUNC_keyexch_derive_fn *derive;
+  OSSL_DISPATCH management_table[TABLE_LIMIT];
+  OSSL_DISPATCH exchange_table[TABLE_LIMIT];
+  /* Empty where X25519 is left to the default provider. */
+  OSSL_ALGORITHM management[2];
+  OSSL_ALGORITHM exchange[2];
+  /* The point that public keys are multiples of: 9 (RFC 7748 section 4.1). */
+  void *base;
+} X25519;
+
 struct copenssl_kdfs {
+  OSSL_LIB_CTX *context;
   OSSL_PROVIDER *provider;
+  OSSL_PROVIDER *original;
   EVP_MD *sha256;
   EVP_MD *sha384;
   EVP_MD_CTX *hashing;
   copenssl_secrets *secrets;
+  X25519 x25519;
 };
 
 extern const OSSL_DISPATCH copenssl_tls13_kdf[];
@@ -44,3 +76,8 @@ int copenssl_authenticate(
     copenssl_kdfs *kdfs, const Keyed *keyed, const Bytes *parts, size_t count, unsigned char *hash);
 
 void copenssl_wipe(Keyed *keyed);
+
+/* Takes X25519 over from the default provider where that pays. */
+void copenssl_start_x25519(copenssl_kdfs *kdfs, OSSL_PROVIDER *original);
+
+void copenssl_stop_x25519(copenssl_kdfs *kdfs);

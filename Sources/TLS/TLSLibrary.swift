@@ -17,6 +17,8 @@ public final class TLSLibrary {
   /// Records that a key seals before it is replaced: AES-GCM's safe limit is 2^24.5 full ones (RFC 8446
   /// section 5.5).
   var recordsPerKey: UInt64 = 1 << 24
+  /// Sessions of TLS 1.3 so far.
+  var sessionsNamed: UInt64 = 0
 
   public init() throws(TLSError) {
     // Before OpenSSL's first allocation, or else it is in vain: as in tests, whose clients may come first.
@@ -26,7 +28,7 @@ public final class TLSLibrary {
     let provider = OSSL_PROVIDER_load(context, "default")
     let cipher = EVP_CIPHER_fetch(context, "AES-256-CBC", nil)
     let bio = exchangeMethod.flatMap { BIO_new_ex(context, $0) }
-    let derivations = copenssl_add_kdfs(context)
+    let derivations = provider.flatMap { copenssl_add_kdfs(context, $0) }
     guard let provider, let cipher, let bio, let derivations, let records = RecordCiphers.make(context) else {
       let missing =
         provider == nil

@@ -20,9 +20,9 @@ typedef struct {
 
 typedef struct copenssl_kdfs copenssl_kdfs;
 
-/* Adds them to a context that has the default provider. Used by one thread at a time, like the context.
+/* Adds them to a context, and X25519 where that pays, which stays the work of its default provider. Used by one thread at a time, like the context.
    Returns NULL when memory is short. */
-copenssl_kdfs *copenssl_add_kdfs(OSSL_LIB_CTX *context);
+copenssl_kdfs *copenssl_add_kdfs(OSSL_LIB_CTX *context, OSSL_PROVIDER *original);
 
 /* Before the context is freed. NULL is allowed. */
 void copenssl_remove_kdfs(copenssl_kdfs *kdfs);
