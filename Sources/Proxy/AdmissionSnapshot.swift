@@ -44,11 +44,25 @@ public struct AdmissionSnapshot: Sendable {
   /// The virtual backlog of return slots: how far ahead the next one would be.
   public var returnBacklog = Duration.zero
   /// Client addresses that have a row, those that found none, and the rows there are.
-  public var addresses: [AddressTable.Row] = []
+  public var addresses: [AddressTable.Row] {
+    get { listed ?? walk() }
+    set { listed = newValue }
+  }
   public var addressOverflows: UInt64 = 0
   public var addressCapacity = 0
   public var addressLimits = AddressLimits()
+  private var listed: [AddressTable.Row]?
+  /// Walked only for who asks: it may be long, and each row is read under a lock of the data plane's.
+  private var table: AddressTable?
+  private var readAt = MonotonicTime.zero
+
   public init() {}
+
+  private func walk() -> [AddressTable.Row] {
+    var rows: [AddressTable.Row] = []
+    table?.forEach(now: readAt) { rows.append($0) }
+    return rows
+  }
 
   public subscript(refusal: Refusal) -> UInt64 {
     refused[Refusal.allCases.firstIndex(of: refusal)!]
@@ -75,7 +89,8 @@ extension AdmissionSnapshot {
     heldCapacity = settings.refusal.hold.connections
     ledger = process.ledger.figures
     returnBacklog = process.admission.returns.backlog(now: now)
-    process.addresses.forEach(now: now) { addresses.append($0) }
+    table = process.addresses
+    readAt = now
     addressOverflows = process.addresses.overflowCount
     addressCapacity = process.addresses.capacity
     addressLimits = process.addresses.limits

@@ -20,6 +20,8 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
   var binds: [BoundListener?] = []
   /// Connections whose TLS handshake can go on.
   var handshakes: SlotQueue
+  /// Those among them that are refused once they can read it.
+  var refusedHandshakes: SlotQueue
   /// Connections that wait for a buffer.
   var starved: SlotQueue
   /// Who may come in and when; who is refused in words; who is held.
@@ -53,6 +55,7 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
     connections = SlotTable(capacity: capacity)
     timers = TimerWheel(capacity: capacity, now: engine.now)
     handshakes = SlotQueue(capacity: capacity)
+    refusedHandshakes = SlotQueue(capacity: capacity)
     starved = SlotQueue(capacity: capacity)
     random = SeededGenerator(seed: seed)
     self.shared = shared
@@ -100,7 +103,7 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
 
   /// When to turn again if nothing happens.
   private func nextLook() -> MonotonicTime? {
-    if !handshakes.isEmpty || isStopped { return .zero }
+    if !handshakes.isEmpty || !refusedHandshakes.isEmpty || isStopped { return .zero }
     var look = timers.nextDeadline()
     if let nextAdmission { look = min(look ?? .distantFuture, nextAdmission) }
     if let release = held.nextRelease { look = min(look ?? .distantFuture, release) }
@@ -154,7 +157,7 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
     shared.counters.set(.buffersTaken, UInt64(engine.buffers.takenCount))
     shared.counters.set(.buffersTotal, UInt64(engine.buffers.count))
     shared.counters.set(.buffersExhausted, engine.buffers.exhaustedCount)
-    shared.counters.set(.handshakesQueued, UInt64(handshakes.count))
+    shared.counters.set(.handshakesQueued, UInt64(handshakes.count + refusedHandshakes.count))
     reportAdmission()
   }
 

@@ -50,7 +50,7 @@ def test_22000_sockets_live_in_a_process_that_may_open_20000(tidegate, folder):
     one, two = (ServerProcess([*command, str(port)], port, folder, f"echoes-{port}") for port in ports)
     entry = listener("pool")
     with one, two:
-        settings = {"listeners": [entry], "pools": [pool("pool", one, two)]}
+        settings = {"limits": {"connections": 12000}, "listeners": [entry], "pools": [pool("pool", one, two)]}
         proxy = tidegate(settings, nofile=NOFILE)
         sources = [[f"127.0.0.{n}" for n in range(start, start + 3)] for start in (2, 5)]
         with Holders(address(entry), sources[0]) as left, Holders(address(entry), sources[1]) as right:

@@ -61,6 +61,8 @@ struct Connection: ~Copyable {
   var addressPass: AddressPass?
   /// True exactly while a PROXY header is due.
   var expectsProxyHeader = false
+  /// True exactly when the client's first byte has come, on a TLS listener.
+  var hasFirstByte = false
   /// ClientHellos looked at that weren't whole yet.
   var helloScans: UInt8 = 0
   /// Set when a limit refused the client.

@@ -18,15 +18,20 @@ extension Worker where Engine: ~Copyable {
     guard !c.pointee.isQueued, !c.pointee.client.received.isEmpty else { return }
     c.pointee.isQueued = true
     c.pointee.queuedAt = now
-    handshakes.append(c.pointee.id)
+    if c.pointee.isRefused {
+      refusedHandshakes.append(c.pointee.id)
+    } else {
+      handshakes.append(c.pointee.id)
+    }
   }
 
   mutating func runHandshakes() {
-    guard !handshakes.isEmpty else { return }
+    guard !handshakes.isEmpty || !refusedHandshakes.isEmpty else { return }
     var clock = engine.readClock()
     let end = clock + Self.handshakeBudget
     repeat {
-      guard let id = handshakes.removeFirst() else { return }
+      // Those that are only to hear a refusal come last.
+      guard let id = handshakes.removeFirst() ?? refusedHandshakes.removeFirst() else { return }
       guard let c = connections.pointer(id), c.pointee.isQueued else { continue }
       c.pointee.isQueued = false
       c.pointee.queuedNanoseconds += clock.nanoseconds &- c.pointee.queuedAt.nanoseconds

@@ -43,6 +43,8 @@ extension Worker where Engine: ~Copyable {
       refusals.canAfford(handshake: handshake, now: now)
     else { return refuseBeforeTLS(c, reason) }
     note(c, reason)
+    // Set aside at once: a herd would be through the budget before the first handshake has shown its cost.
+    refusals.charge(nanoseconds: handshake, now: now)
     c.pointee.isRefused = true
     reserveReturn(c)
     timers.set(c.pointee.id.index, at: now + topology.settings.deadlines.handshaking)

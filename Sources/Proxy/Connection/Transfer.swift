@@ -1,4 +1,5 @@
 internal import Basics
+internal import Policy
 internal import Settings
 internal import Telemetry
 
@@ -242,10 +243,16 @@ extension Worker where Engine: ~Copyable {
 
   /// Closes when the client has sent its last byte, and all its bytes aren't enough for the phase to go on.
   mutating func closeIfAbandoned(_ c: ConnectionPointer) {
-    guard c.pointee.client.peerFinished, c.pointee.client.received.isEmpty, !c.pointee.mayHoldPlain,
-      c.pointee.phase != .accepting
-    else { return }
+    guard c.pointee.client.peerFinished, c.pointee.phase != .accepting else { return }
+    let isAtEnd = c.pointee.client.received.isEmpty && !c.pointee.mayHoldPlain
+    guard isAtEnd || c.pointee.phase == .waiting && hasGivenUp(c) else { return }
     close(c, by: .client, .truncated, .now)
+  }
+
+  /// A client that waits and has sent its last byte is gone where more is due from it: a handshake. In the clear
+  /// it may have sent its whole request; but while others wait for the same token, it is taken for gone as well.
+  private func hasGivenUp(_ c: ConnectionPointer) -> Bool {
+    c.pointee.isTLS || admission.contains(c.pointee.id) && shared.process.admission.waitingCount > 1
   }
 
   /// A socket has failed: reset, most often.

@@ -54,6 +54,8 @@ extension Worker where Engine: ~Copyable {
   /// False when the ClientHello isn't whole yet, or the connection has been closed.
   private mutating func readHello(_ c: ConnectionPointer) -> Bool {
     guard gatherFirst(c) else { return false }
+    startHelloDeadline(c)
+    guard isRecordWhole(bytes(c.pointee.client.received.head)) else { return false }
     var scanner = ClientHelloScanner()
     switch scanner.scan(bytes(c.pointee.client.received.head).span) {
     case .incomplete:
@@ -70,6 +72,21 @@ extension Worker where Engine: ~Copyable {
       c.pointee.handshakeClass = classify(hello, c.pointee.listener.contexts[shared.index])
       return true
     }
+  }
+
+  /// The first byte came in time; the rest of the ClientHello has as long as the handshake that it begins.
+  private mutating func startHelloDeadline(_ c: ConnectionPointer) {
+    guard !c.pointee.hasFirstByte else { return }
+    c.pointee.hasFirstByte = true
+    timers.set(c.pointee.id.index, at: now + topology.settings.deadlines.handshaking)
+  }
+
+  /// False while the first record of a handshake is on its way: looking at it before is in vain, and a client
+  /// that drips could make us look often.
+  private func isRecordWhole(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+    guard bytes.count >= 5, bytes[0] == 22 else { return true }
+    let length = Int(bytes[3]) << 8 | Int(bytes[4])
+    return bytes.count >= 5 + min(length, ClientHelloScanner.limit - 5)
   }
 
   private func classify(_ hello: ClientHello, _ context: TLSContext?) -> HandshakeClass {
@@ -157,10 +174,7 @@ extension Worker where Engine: ~Copyable {
 
   /// Settles what was set aside for the handshake. Once, however it ended.
   mutating func settle(_ c: ConnectionPointer, as actual: HandshakeClass?) {
-    guard let reservation = c.pointee.reservation else {
-      if c.pointee.isRefused { refusals.charge(nanoseconds: c.pointee.handshakeNanoseconds, now: now) }
-      return
-    }
+    guard let reservation = c.pointee.reservation else { return }
     c.pointee.reservation = nil
     admission.budget.settle(
       reservation, measuredAs: actual, nanoseconds: c.pointee.handshakeNanoseconds, now: now)

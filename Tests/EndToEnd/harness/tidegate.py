@@ -105,8 +105,8 @@ class Tidegate:
             self.process.kill()
             self.process.wait()
 
-    def expect_idle(self, seconds=5):
-        eventually(lambda: self.info()["CurrConns"] == "0", seconds, "CurrConns is 0 again")
+    def expect_idle(self, seconds=5, live=0):
+        eventually(lambda: self.info()["CurrConns"] == str(live), seconds, f"CurrConns is {live} again")
 
     def expect_no_fault(self):
         text = self.stderr()
