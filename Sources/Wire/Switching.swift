@@ -5,7 +5,8 @@ public enum Switching {
   public static func write(
     to output: inout [UInt8], accept: [UInt8], subprotocol: Range<Int>?, of head: Span<UInt8>
   ) {
-    output.append(contentsOf: "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n".utf8)
+    output.append(
+      contentsOf: "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n".utf8)
     output.append(contentsOf: "Sec-WebSocket-Accept: ".utf8)
     output.append(contentsOf: accept)
     if let subprotocol {

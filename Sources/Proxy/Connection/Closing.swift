@@ -41,7 +41,9 @@ extension Worker where Engine: ~Copyable {
     c.pointee.status = UInt16(refusal.status)
     c.pointee.listenerCounters.add(.requestsRefused)
     c.pointee.listenerCounters.add(refusal.status < 500 ? .responses4xx : .responses5xx)
-    let isQueued = refusal.bytes(retryAfterSeconds: retryAfterSeconds).withUnsafeBytes { sealForClient(c, $0) }
+    let isQueued = refusal.bytes(retryAfterSeconds: retryAfterSeconds).withUnsafeBytes {
+      sealForClient(c, $0)
+    }
     close(c, by: who, cause, isQueued ? .orderly : .now)
   }
 

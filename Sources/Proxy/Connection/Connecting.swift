@@ -46,7 +46,8 @@ extension Worker where Engine: ~Copyable {
     let deadlines = topology.settings.deadlines
     // An upgrade is answered at once; the response to a request may take as long as its body.
     timers.set(
-      c.pointee.id.index, at: now + (c.pointee.exchange == .webSocket ? deadlines.connecting : deadlines.idle))
+      c.pointee.id.index, at: now + (c.pointee.exchange == .webSocket ? deadlines.connecting : deadlines.idle)
+    )
     updateReceiving(c, .backend)
     clientHasBytes(c)
   }

@@ -164,7 +164,9 @@ extension Worker where Engine: ~Copyable {
       let (start, filled) = (engine.buffers.start(target), engine.buffers.count(target))
       let room = engine.buffers.room(target)
       let source = c.pointee.client.received.head
-      let input = source.isNone ? UnsafeRawBufferPointer(start: nil, count: 0)
+      let input =
+        source.isNone
+        ? UnsafeRawBufferPointer(start: nil, count: 0)
         : UnsafeRawBufferPointer(engine.buffers.bytes(source))
       let outcome = c.pointee.session!.read(
         input: input,

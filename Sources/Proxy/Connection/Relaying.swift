@@ -240,7 +240,8 @@ extension Worker where Engine: ~Copyable {
   private mutating func sayGoodbye(_ c: ConnectionPointer) {
     guard c.pointee.isSealed, let buffer = engine.buffers.take() else { return }
     let room = UnsafeMutableRawBufferPointer(start: engine.buffers.base(buffer), count: BufferPool.stride)
-    let count = c.pointee.records != nil
+    let count =
+      c.pointee.records != nil
       ? c.pointee.records!.closeNotify(output: room, library: shared.library!)
       : c.pointee.session!.closeNotify(output: room)
     produced(c, buffer, count)
@@ -255,6 +256,7 @@ extension Worker where Engine: ~Copyable {
 
   /// True exactly when a side has said goodbye and has been told it.
   private func hasParted(_ c: ConnectionPointer, _ side: Side) -> Bool {
-    c.leg(side).pointee.peerFinished && c.leg(side).pointee.isShutDown && !c.leg(side).pointee.shutdownInFlight
+    c.leg(side).pointee.peerFinished && c.leg(side).pointee.isShutDown
+      && !c.leg(side).pointee.shutdownInFlight
   }
 }

@@ -37,7 +37,11 @@ extension Worker where Engine: ~Copyable {
     switch -result {
     case 0:
       c.leg(side).pointee.receiving = .ended
-      if c.leg(side).pointee.isSending { c.leg(side).pointee.finishIsUnproven = true } else { finished(c, side) }
+      if c.leg(side).pointee.isSending {
+        c.leg(side).pointee.finishIsUnproven = true
+      } else {
+        finished(c, side)
+      }
     case Errno.noBuffers:
       c.leg(side).pointee.receiving = .starved
       counters.add(.buffersExhausted)
@@ -59,7 +63,8 @@ extension Worker where Engine: ~Copyable {
     case .idle where !held:
       c.leg(side).pointee.receiving = c.leg(side).pointee.isBulk ? .once : .multishot
       c.leg(side).pointee.inFlight += 1
-      engine.receive(c.leg(side).pointee.socket, multishot: !c.leg(side).pointee.isBulk, token(side.receive, c))
+      engine.receive(
+        c.leg(side).pointee.socket, multishot: !c.leg(side).pointee.isBulk, token(side.receive, c))
     case .multishot where held:
       c.leg(side).pointee.receiving = .cancelling
       c.leg(side).pointee.isBulk = true
@@ -133,7 +138,9 @@ extension Worker where Engine: ~Copyable {
     let isWhole = result == Int32(c.leg(side).pointee.sendingBytes)
     c.leg(side).pointee.inFlight -= 1
     for _ in 0..<c.leg(side).pointee.sendingCount {
-      if let buffer = c.leg(side).pointee.toSend.removeFirst(in: engine.buffers) { engine.buffers.give(buffer) }
+      if let buffer = c.leg(side).pointee.toSend.removeFirst(in: engine.buffers) {
+        engine.buffers.give(buffer)
+      }
     }
     c.leg(side).pointee.sendingCount = 0
     guard isWhole else { return sendFailed(c, side) }

@@ -93,7 +93,8 @@ extension Worker where Engine: ~Copyable {
     guard let context else { return .plain }
     let keys = context.ticketKeys
     let isTLS13 = hello.offersTLS13
-    let resumes = isTLS13
+    let resumes =
+      isTLS13
       ? hello.pskTickets.contains { isLive($0, keys) } : hello.ticket.map { isLive($0, keys) } ?? false
     let isECDSA = context.hasECDSA && (hello.takesECDSA || !context.hasRSA)
     return HandshakeClass(isTLS13 ? .tls13 : .tls12, isECDSA ? .ecdsa : .rsa, isResumed: resumes)
@@ -126,7 +127,8 @@ extension Worker where Engine: ~Copyable {
   private mutating func enterRoom(_ c: ConnectionPointer) {
     let patience = topology.settings.waitingRoom.patience
     let entrance = admission.enter(
-      c.pointee.id, listener: c.pointee.listener.number, c.pointee.handshakeClass, patience: patience, now: now)
+      c.pointee.id, listener: c.pointee.listener.number, c.pointee.handshakeClass, patience: patience,
+      now: now)
     switch entrance {
     case .waiting:
       // The room sees to the patience; the timer only guards against its being wrong.
