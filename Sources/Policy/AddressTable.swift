@@ -48,6 +48,9 @@ public final class AddressTable: Sendable {
 
   public var limits: AddressLimits { current.withLock { $0 } }
 
+  /// Addresses that have a place at most.
+  public var capacity: Int { Int(bucketMask + 1) * AddressStripe.ways }
+
   /// Connections that found no place in the table, since the start.
   public var overflowCount: UInt64 { overflows.load(ordering: .relaxed) }
 

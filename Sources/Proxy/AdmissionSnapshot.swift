@@ -1,4 +1,7 @@
+internal import Basics
 public import Policy
+internal import Settings
+internal import Telemetry
 
 /// What the waiting room, the budgets and the refusals have done.
 public struct AdmissionSnapshot: Sendable {
@@ -50,4 +53,36 @@ public struct AdmissionSnapshot: Sendable {
   public subscript(refusal: Refusal) -> UInt64 {
     refused[Refusal.allCases.firstIndex(of: refusal)!]
   }
+}
+
+extension AdmissionSnapshot {
+  init(_ process: ProcessShared, _ workers: [WorkerShared], _ settings: Settings, now: MonotonicTime) {
+    let counted = Counted(summing: workers.map(\.admission))
+    waiting = process.admission.waitingCount
+    waitingCapacity = process.admission.capacity
+    func longest(_ key: AdmissionCounter) -> Duration {
+      .nanoseconds(Int64(clamping: workers.map { $0.admission[key] }.max() ?? 0))
+    }
+    longestWait = longest(.longestWaitNanoseconds)
+    waitMax = longest(.waitMaxNanoseconds)
+    admitted = counted[.admitted]
+    gone = counted[.gone]
+    refused = Refusal.allCases.map { counted[$0.counter] }
+    refusedBeforeTLS = counted[.beforeTLS]
+    refusedUnavailable = counted[.unavailable]
+    refusedHeld = counted[.held]
+    held = Int(counted[.heldNow])
+    heldCapacity = settings.refusal.hold.connections
+    ledger = process.ledger.figures
+    returnBacklog = process.admission.returns.backlog(now: now)
+    process.addresses.forEach(now: now) { addresses.append($0) }
+    addressOverflows = process.addresses.overflowCount
+    addressCapacity = process.addresses.capacity
+    addressLimits = process.addresses.limits
+  }
+}
+
+extension Settings.Refusal.Hold {
+  /// What one of so many workers may hold.
+  func share(_ workers: Int) -> Int { (connections + workers - 1) / workers }
 }

@@ -1,5 +1,6 @@
 internal import Basics
 internal import Dispatch
+internal import Policy
 internal import Settings
 internal import Telemetry
 internal import Wire
@@ -20,6 +21,10 @@ extension Worker where Engine: ~Copyable {
   private mutating func apply(_ next: Topology) {
     let isDraining = if case .no = drain { false } else { true }
     topology = next
+    let settings = next.settings
+    admission.reload(listeners: next.gates, handshakeShare: settings.limits.handshakeCPU, now: now)
+    refusals.change(share: settings.refusal.cpu, now: now)
+    held.capacity = settings.refusal.hold.share(shared.process.admission.workers)
     guard !isDraining else { return }
     for index in binds.indices where binds[index] != nil {
       if let same = next.binds.first(where: { $0.index == index }) {

@@ -33,6 +33,8 @@ public struct ConnectionRecord: Sendable {
   /// The status of the answer to the request; 0 when there was none.
   public var status: UInt16 = 0
   public var end: EndReason
+  /// Which limit it was, where the client was refused by one.
+  public var refusal: AdmissionSnapshot.Refusal?
 
   public init(acceptedAt: MonotonicTime, worker: Int, listener: String, end: EndReason) {
     self.acceptedAt = acceptedAt

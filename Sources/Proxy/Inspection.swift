@@ -8,9 +8,8 @@ extension Topology {
   /// indexes are their places in the settings.
   public static func withoutSockets(_ settings: Settings) -> Topology {
     let pools = makePools(settings, workers: 1, continuing: nil)
-    let listeners = settings.listeners.map {
-      ListenerState($0, pools: pools, contexts: [nil], workers: 1, continuing: nil)
-    }
+    let listeners = makeListeners(
+      settings, pools: pools, contexts: settings.listeners.map { _ in [nil] }, workers: 1, continuing: nil)
     let binds = listeners.enumerated().map { index, listener in
       let endpoint = listener.settings.bind[0]
       return BoundListener(

@@ -111,7 +111,9 @@ public struct UringEngine: ~Copyable, IOEngine {
     ringCount = layout.ringCount
     acceptReserve = layout.acceptReserve
     self.wakeDescriptor = wakeDescriptor
-    receiveTarget = min(Self.receiveTargetMax, max(1, bufferCount / 2 / layout.ringCount))
+    // Each ring goes through all of its buffers in turn, so all of them become resident.
+    let share = max(64, 2 * Self.receiveTargetMax / layout.ringCount)
+    receiveTarget = min(Self.receiveTargetMax, share, max(1, bufferCount / 2 / layout.ringCount))
     receiveReserve = min(64, bufferCount / 8)
     now = Self.clock()
     if wakeDescriptor >= 0 { EventDescriptor.makeBlocking(wakeDescriptor) }

@@ -1,5 +1,7 @@
 internal import Basics
 internal import Policy
+internal import Settings
+internal import Synchronization
 internal import Telemetry
 
 /// The data plane of one thread: its engine, its connections, its loop.
@@ -20,6 +22,14 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
   var handshakes: SlotQueue
   /// Connections that wait for a buffer.
   var starved: SlotQueue
+  /// Who may come in and when; who is refused in words; who is held.
+  var admission: AdmissionController
+  var refusals: RefusalBudget
+  var held: HoldRoom
+  /// When to look at those that wait again; nil when nobody waits.
+  var nextAdmission: MonotonicTime?
+  /// When the ledger is to be swept next.
+  var nextSweep = MonotonicTime.zero
   /// Where heads are rewritten.
   var scratch: [UInt8] = []
   /// The instant of this turn.
@@ -47,6 +57,12 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
     random = SeededGenerator(seed: seed)
     self.shared = shared
     self.topology = topology
+    let settings = topology.settings
+    admission = AdmissionController(
+      worker: shared.index, shared: shared.process.admission, listeners: topology.gates, slots: capacity,
+      budget: HandshakeBudget(share: settings.limits.handshakeCPU, now: engine.now))
+    refusals = RefusalBudget(share: settings.refusal.cpu, now: engine.now)
+    held = HoldRoom(capacity: settings.refusal.hold.share(shared.process.admission.workers), slots: capacity)
     counters = shared.counters.handle
     self.engine = engine
     scratch.reserveCapacity(2 * BufferPool.payload)
@@ -66,7 +82,10 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
     while let completion = engine.nextCompletion() { dispatch(completion) }
     while let index = timers.popDue(now) { deadlinePassed(index) }
     feedStarved()
+    releaseDue()
+    runAdmission()
     runHandshakes()
+    sweepLedger()
     resumeAcceptingIfRoom()
     continueDrain()
     report()
@@ -83,6 +102,8 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
   private func nextLook() -> MonotonicTime? {
     if !handshakes.isEmpty || isStopped { return .zero }
     var look = timers.nextDeadline()
+    if let nextAdmission { look = min(look ?? .distantFuture, nextAdmission) }
+    if let release = held.nextRelease { look = min(look ?? .distantFuture, release) }
     // Room may come from other workers' connections or buffers, of which no completion tells us.
     if isPaused || !starved.isEmpty { look = min(look ?? .distantFuture, now + .milliseconds(10)) }
     switch drain {
@@ -134,6 +155,26 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
     shared.counters.set(.buffersTotal, UInt64(engine.buffers.count))
     shared.counters.set(.buffersExhausted, engine.buffers.exhaustedCount)
     shared.counters.set(.handshakesQueued, UInt64(handshakes.count))
+    reportAdmission()
+  }
+
+  private func reportAdmission() {
+    let counts = admission.counts
+    shared.admission.set(.admitted, counts.admitted)
+    shared.admission.set(.gone, counts.gone)
+    shared.admission.set(.heldNow, UInt64(held.count))
+    shared.admission.set(.waitMaxNanoseconds, counts.waitMax.clampedNanoseconds)
+    shared.admission.set(.longestWaitNanoseconds, admission.longestWait(now: now).clampedNanoseconds)
+  }
+
+  /// Gives up on the refused that never came back, a part of them ten times a second.
+  private mutating func sweepLedger() {
+    guard shared.index == 0, now >= nextSweep, shared.process.hasTold.load(ordering: .relaxed) else { return }
+    nextSweep = now + .milliseconds(100)
+    shared.process.ledger.sweep(now: now)
+    if let returning = shared.process.ledger.figures.returning {
+      shared.process.admission.returns.learn(returning: returning)
+    }
   }
 
   func token(_ operation: Operation, _ c: ConnectionPointer) -> CompletionToken {

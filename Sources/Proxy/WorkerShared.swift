@@ -1,3 +1,6 @@
+internal import Basics
+internal import Policy
+public import Settings
 internal import Synchronization
 internal import TLS
 public import Telemetry
@@ -10,6 +13,8 @@ public final class WorkerShared: Sendable {
   /// Ended connections, for the log.
   public let records = EventLog<ConnectionRecord>(capacity: 8192)
   public let process: ProcessShared
+  let admission = CounterBlock<AdmissionCounter>()
+  let handshakeTimes = HandshakeHistograms()
   let mailbox = Mailbox()
   /// The worker's OpenSSL, used by its thread alone; nil where nothing is TLS (the simulation).
   nonisolated(unsafe) let library: TLSLibrary?
@@ -28,35 +33,63 @@ public final class WorkerShared: Sendable {
 /// What the workers of a process share with each other.
 public final class ProcessShared: Sendable {
   public let live = LiveConnections()
-  public init() {}
+  let admission: AdmissionShared
+  let addresses: AddressTable
+  let ledger: ReconnectionLedger
+  /// True once a client has been told when to come again: until then nobody can come back.
+  let hasTold = Atomic<Bool>(false)
+
+  public init(settings: Settings = Settings(), workers: Int = 1) {
+    var generator = SystemRandomNumberGenerator()
+    admission = AdmissionShared(
+      settings.limits.rate, workers: workers, capacity: settings.waitingRoom.capacity,
+      returns: ReturnSlots(atMost: settings.refusal.hold.atMost))
+    addresses = AddressTable(
+      capacity: min(4 * settings.limits.connections, 1 << 20), limits: settings.limits.perAddress.limits,
+      using: &generator)
+    ledger = ReconnectionLedger(capacity: min(4 * settings.limits.connections, 1 << 20), using: &generator)
+  }
+
+  /// Puts other settings in force.
+  func change(_ settings: Settings, now: MonotonicTime) {
+    admission.change(settings.limits.rate, capacity: settings.waitingRoom.capacity, now: now)
+    admission.returns.change(atMost: settings.refusal.hold.atMost)
+    addresses.change(settings.limits.perAddress.limits, now: now)
+  }
+}
+
+extension Settings.Limits {
+  var rate: RateLimit { RateLimit(connectionRate, burst: connectionBurst) }
+}
+
+extension Settings.PerAddress {
+  var limits: AddressLimits {
+    AddressLimits(
+      connections: connections, rate: RateLimit(connectionRate, burst: burst), ipv6Prefix: ipv6Prefix)
+  }
+  var isUnlimited: Bool { connections == nil && connectionRate == nil }
+}
+
+extension RateLimit {
+  init(_ rate: Rate?, burst: Int?) {
+    self = rate.map { RateLimit($0.count, per: $0.period, burst: burst) } ?? .unlimited
+  }
 }
 
 /// The live connections of the process, counted against its limit.
 public final class LiveConnections: Sendable {
-  public enum Room {
-    /// Counted, and further ones may follow.
-    case some
-    /// Counted, and none may follow.
-    case last
-    /// Not counted: one too many.
-    case none
-  }
   private let count = Atomic<Int>(0)
 
   public init() {}
 
   public var now: Int { count.load(ordering: .relaxed) }
 
-  /// Counts one more, up to the limit exactly.
-  func enter(limit: Int) -> Room {
-    let new = count.add(1, ordering: .relaxed).newValue
-    guard new <= limit else {
-      leave()
-      return .none
-    }
-    return new == limit ? .last : .some
+  /// Counts one more, up to the limit exactly. False, and nothing counted, when that would be one too many.
+  func enter(limit: Int) -> Bool {
+    if count.add(1, ordering: .relaxed).newValue <= limit { return true }
+    leave()
+    return false
   }
 
   func leave() { count.subtract(1, ordering: .relaxed) }
-  func hasRoom(limit: Int) -> Bool { now < limit }
 }

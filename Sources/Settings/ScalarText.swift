@@ -49,8 +49,7 @@ enum ScalarText {
   static func rate(_ text: String) -> Rate? {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count == 2, let count = integer(parts[0]), count >= 0 else { return nil }
-    let periods: [Substring: Duration] = ["s": .seconds(1), "m": .seconds(60), "h": .seconds(3600)]
-    return periods[parts[1]].map { Rate(count, per: $0) }
+    return ratePeriods[String(parts[1])].map { Rate(count, per: $0) }
   }
 
   /// `60%`.
@@ -83,6 +82,8 @@ enum ScalarText {
   }
 }
 
+private let ratePeriods: [String: Duration] = ["s": .seconds(1), "m": .seconds(60), "h": .seconds(3600)]
+
 /// In milliseconds.
 private let durationUnits: [String: Int64] = [
   "ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000,
@@ -113,5 +114,11 @@ extension ScalarText {
     guard size.bytes > 0 else { return "0B" }
     let unit = ["TiB", "GiB", "MiB", "KiB"].first { size.bytes % Int(sizeUnits[$0]!) == 0 } ?? "B"
     return "\(size.bytes / Int(sizeUnits[unit]!))\(unit)"
+  }
+
+  /// The rate as a file would have it: `500/s`.
+  static func text(_ rate: Rate) -> String {
+    let unit = ratePeriods.first { $0.value == rate.period }?.key
+    return "\(rate.count)/\(unit ?? text(rate.period))"
   }
 }

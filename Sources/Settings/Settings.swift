@@ -36,9 +36,20 @@ public struct SourceLocation: Sendable, Equatable {
 }
 
 extension Settings {
+  /// A word or a path of the file, and where it stands: what only its user can judge is reported there.
+  public struct Located: Sendable, Equatable {
+    public var text: String
+    public var location: SourceLocation
+    public init(_ text: String, at location: SourceLocation) {
+      self.text = text
+      self.location = location
+    }
+  }
+
   public struct Limits: Sendable, Equatable {
-    /// Live connections of the process.
-    public var connections = 100_000
+    /// Live connections of the process. As many as one ring has sockets for where RLIMIT_NOFILE is 20000; more
+    /// take more rings, which cost a little.
+    public var connections = 9900
     /// Connections admitted per second, all listeners together; nil is no limit.
     public var connectionRate: Rate? = nil
     /// How many of them at once after a rest; nil is a tenth of a second's worth.
@@ -115,33 +126,6 @@ extension Settings {
       self.location = location
       self.bind = bind
     }
-  }
-
-  public struct TLS: Sendable, Equatable {
-    // swift-format-ignore: AlwaysUseLowerCamelCase
-    public enum Version: String, Sendable, CaseIterable { case tls12 = "1.2", tls13 = "1.3" }
-    /// Which code seals and opens the records of a TLS 1.3 connection once its handshake is over.
-    public enum RecordLayer: String, Sendable, CaseIterable { case tidegate, openssl }
-
-    public struct Certificate: Sendable, Equatable {
-      /// Paths of PEM files; relative ones are relative to the configuration file.
-      public var certificate: String
-      public var key: String
-      public var location: SourceLocation
-      public init(certificate: String, key: String, location: SourceLocation) {
-        self.certificate = certificate
-        self.key = key
-        self.location = location
-      }
-    }
-
-    /// At least one. The first is the default, for clients that name no server or an unknown one.
-    public var certificates: [Certificate]
-    public var minimumVersion = Version.tls12
-    public var recordLayer = RecordLayer.tidegate
-    public var ticketLifetime = Duration.seconds(12 * 3600)
-
-    public init(certificates: [Certificate]) { self.certificates = certificates }
   }
 
   /// Requests for a host and below a path go to a pool.

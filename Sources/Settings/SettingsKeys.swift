@@ -8,7 +8,11 @@ extension Settings {
       Key(
         "workers", optional: \.workers, .integer(1...64, expected: "a number of threads or auto"),
         none: "auto", effect: .restart),
-      Key("limits", \.limits, .mapping("limits", Limits.keys, make: { _ in Limits() })),
+      Key("limits", \.limits, .mapping("limits", Limits.keys, make: { _ in Limits() }, finish: Limits.check)),
+      Key(
+        "waiting_room", \.waitingRoom,
+        .mapping("the waiting room", WaitingRoom.keys, make: { _ in WaitingRoom() })),
+      Key("refusal", \.refusal, .mapping("refusals", Refusal.keys, make: { _ in Refusal() })),
       Key("relay", \.relay, .mapping("the relay", Relay.keys, make: { _ in Relay() }, finish: Relay.check)),
       Key("deadlines", \.deadlines, .mapping("deadlines", Deadlines.keys, make: { _ in Deadlines() })),
       Key(
@@ -28,10 +32,24 @@ extension Settings.Limits {
   static var keys: [Key<Self>] {
     [
       Key("connections", \.connections, .integer(1...2_000_000), effect: .restart),
+      Key("connection_rate", optional: \.connectionRate, .rate, none: "off"),
+      Key("connection_burst", optional: \.connectionBurst, .burst),
+      Key(
+        "handshake_cpu", optional: \.handshakeCPU, .share(expected: "a percentage such as 60% or off"),
+        none: "off"),
+      Key(
+        "per_address", \.perAddress,
+        .mapping(
+          "an address's limits", Settings.PerAddress.keys, make: { _ in Settings.PerAddress() },
+          finish: Settings.PerAddress.check)),
       Key("buffer_memory", \.bufferMemory, .size(.mebibytes(1) ... .gibibytes(1024)), effect: .restart),
       Key("head", \.head, .size(.kibibytes(1) ... .kibibytes(16))),
       Key("headers", \.headers, .integer(1...1000)),
     ]
+  }
+
+  static func check(_ limits: inout Self, _ reader: MappingReader) {
+    reader.checkBurst("connection_burst", limits.connectionBurst, rate: limits.connectionRate)
   }
 }
 

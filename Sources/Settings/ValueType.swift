@@ -94,14 +94,6 @@ extension ValueType where Value == ByteCount {
   }
 }
 
-extension ValueType where Value == Rate {
-  static var rate: Self {
-    let units: [Duration: String] = [.seconds(1): "s", .seconds(60): "m", .seconds(3600): "h"]
-    return scalar(
-      "a rate such as 500/s", show: { "\($0.count)/\(units[$0.period] ?? "s")" }, parse: ScalarText.rate)
-  }
-}
-
 extension ValueType where Value == Bool {
   static var bool: Self { scalar("on or off", show: { $0 ? "on" : "off" }, parse: ScalarText.bool) }
 }

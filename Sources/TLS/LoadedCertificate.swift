@@ -2,6 +2,8 @@ internal import COpenSSL
 
 /// A certificate with its chain and private key, parsed, and the server names that it is for.
 final class LoadedCertificate {
+  /// What to call the certificate's file in messages.
+  let source: String
   let leaf: OpaquePointer
   let chain: [OpaquePointer]
   let key: OpaquePointer
@@ -11,9 +13,11 @@ final class LoadedCertificate {
   let keyType: Int32
   /// Its place in the configuration.
   let index: Int
+  private(set) var staple: Staple?
 
   init(_ source: TLSConfiguration.Certificate, index: Int, library: TLSLibrary) throws(TLSError) {
     self.index = index
+    self.source = source.certificate.name
     do throws(TLSError) {
       var certificates = try Self.readCertificates(source.certificate, library)
       do throws(TLSError) {
@@ -33,10 +37,9 @@ final class LoadedCertificate {
           .keyMismatch,
           "\(source.key.name): the key doesn't belong to the certificate in \(source.certificate.name)")
       }
+      if let file = source.staple { staple = try Staple(file, for: self) }
     } catch {
-      var error = error
-      error.certificateIndex = index
-      throw error
+      throw error.subject == nil ? error.about(.certificate(index)) : error
     }
   }
 
@@ -47,7 +50,7 @@ final class LoadedCertificate {
   }
 
   /// - Returns: at least one.
-  private static func readCertificates(
+  static func readCertificates(
     _ source: TLSConfiguration.Source, _ library: TLSLibrary
   ) throws(TLSError) -> [OpaquePointer] {
     let text = try PEMText(source)

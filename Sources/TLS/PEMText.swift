@@ -30,6 +30,13 @@ struct PEMText: ~Copyable {
     bytes.deallocate()
   }
 
+  /// For what isn't PEM. The bytes are wiped once this value is gone.
+  func withBytes<Result, Failure>(
+    _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try body(UnsafeRawBufferPointer(bytes))
+  }
+
   func contains(_ text: String) -> Bool {
     bytes.indices.contains { bytes[$0...].starts(with: text.utf8) }
   }

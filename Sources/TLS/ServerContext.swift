@@ -1,24 +1,17 @@
 internal import Basics
 internal import COpenSSL
 
-/// The cipher suites of TLS 1.2 in Mozilla's "intermediate" configuration, without those of finite-field
-/// Diffie-Hellman: forward secret, authenticated encryption only. TLS 1.3's three are all good.
-private let cipherList = """
-  ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:\
-  ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305
-  """
-private let cipherSuites = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
-private let groups = "X25519:P-256:P-384"
-
 /// An SSL_CTX that serves these certificates (one of each kind of key) under the configuration's rules.
 func makeServerContext(
-  _ configuration: TLSConfiguration, _ certificates: [LoadedCertificate], _ library: TLSLibrary
+  _ configuration: TLSConfiguration, _ certificates: [LoadedCertificate], _ clients: ClientAuthorities?,
+  _ library: TLSLibrary
 ) throws(TLSError) -> OpaquePointer {
   guard let context = SSL_CTX_new_ex(library.context, nil, TLS_server_method()) else {
     throw .library("make an SSL context")
   }
   do throws(TLSError) {
     try setRules(configuration, context)
+    try clients?.apply(to: context)
     for certificate in certificates { try use(certificate, configuration, context) }
   } catch {
     SSL_CTX_free(context)
@@ -31,11 +24,9 @@ private func setRules(_ configuration: TLSConfiguration, _ context: OpaquePointe
   let minimum = configuration.minimumVersion == .tls13 ? TLS1_3_VERSION : TLS1_2_VERSION
   guard shim_SSL_CTX_set_min_proto_version(context, minimum) == 1,
     shim_SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) == 1,
-    SSL_CTX_set_cipher_list(context, cipherList) == 1,
-    SSL_CTX_set_ciphersuites(context, cipherSuites) == 1,
-    shim_SSL_CTX_set1_groups_list(context, groups) == 1,
     SSL_CTX_set_session_id_context(context, Array("tidegate".utf8), 8) == 1
   else { throw .library("set its rules") }
+  try setAlgorithms(configuration, context)
   _ = SSL_CTX_set_options(context, shim_SSL_OP_NO_COMPRESSION() | shim_SSL_OP_NO_RENEGOTIATION())
   if configuration.recordLayer == .tidegate {
     // AES-128-GCM comes first: the record layer's state is smallest with it, its records cost least, and
@@ -43,10 +34,13 @@ private func setRules(_ configuration: TLSConfiguration, _ context: OpaquePointe
     // all the same.
     _ = SSL_CTX_set_options(context, shim_SSL_OP_CIPHER_SERVER_PREFERENCE() | shim_SSL_OP_PRIORITIZE_CHACHA())
   }
-  // Idle connections hold no buffers; what a write took stays taken; a retried write may come from elsewhere.
+  // Idle connections hold no buffers; what a write took stays taken; a retried write may come from elsewhere;
+  // a certificate without a chain goes as it is, instead of OpenSSL looking for one at each handshake.
   _ = shim_SSL_CTX_set_mode(
     context,
-    Int(SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER))
+    Int(
+      SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
+        | SSL_MODE_NO_AUTO_CHAIN))
   // Tickets carry the session, so there is nothing to store.
   _ = shim_SSL_CTX_set_session_cache_mode(context, Int(SSL_SESS_CACHE_OFF))
   _ = SSL_CTX_set_num_tickets(context, 1)
@@ -59,9 +53,8 @@ private func use(
 ) throws(TLSError) {
   let name = configuration.certificates[certificate.index].certificate.name
   func unusable() -> TLSError {
-    var error = TLSError(.unusable, "\(name): the certificate can't be served (\(TLSError.takeReason()))")
-    error.certificateIndex = certificate.index
-    return error
+    TLSError(.unusable, "\(name): the certificate can't be served (\(TLSError.takeReason()))")
+      .about(.certificate(certificate.index))
   }
   guard SSL_CTX_use_certificate(context, certificate.leaf) == 1,
     SSL_CTX_use_PrivateKey(context, certificate.key) == 1

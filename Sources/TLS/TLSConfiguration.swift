@@ -26,11 +26,36 @@ public struct TLSConfiguration: Sendable, Equatable {
     /// The certificate, then its chain if there is one.
     public var certificate: Source
     public var key: Source
+    /// An OCSP response for the certificate, in DER, which clients that ask for one get (RFC 6066 section 8).
+    public var staple: Source?
 
-    public init(certificate: Source, key: Source) {
+    public init(certificate: Source, key: Source, staple: Source? = nil) {
       self.certificate = certificate
       self.key = key
+      self.staple = staple
     }
+  }
+
+  /// Whose certificates clients may show.
+  public struct ClientCertificates: Sendable, Equatable {
+    /// Certificates in PEM, each trusted for itself.
+    public var authorities: Source
+    /// True exactly when a client without a certificate is refused.
+    public var isRequired: Bool
+
+    public init(authorities: Source, isRequired: Bool) {
+      self.authorities = authorities
+      self.isRequired = isRequired
+    }
+  }
+
+  /// Where the keys of session tickets come from.
+  public enum Tickets: Sendable, Equatable {
+    /// The process makes its own.
+    case random
+    /// HAProxy's or nginx's files; at least one.
+    case files([Source])
+    case fleetSecret(Source)
   }
 
   /// Which code seals and opens the records of a TLS 1.3 connection once its handshake is over.
@@ -45,27 +70,26 @@ public struct TLSConfiguration: Sendable, Equatable {
   /// How long a session can be resumed; seven days at most (RFC 8446 section 4.6.1). Less than a second:
   /// no tickets are given.
   public var ticketLifetime = Duration.seconds(12 * 3600)
+  public var tickets = Tickets.random
   public var recordLayer = RecordLayerChoice.openssl
+  /// Nil asks clients for none.
+  public var clientCertificates: ClientCertificates?
+  /// For TLS 1.2, as OpenSSL's cipher lists have them. The default is Mozilla's "intermediate" configuration
+  /// without finite-field Diffie-Hellman: forward secret, authenticated encryption only.
+  public var ciphers = [
+    "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305",
+  ]
+  /// For TLS 1.3, by their names in RFC 8446 appendix B.4.
+  public var cipherSuites = Self.knownCipherSuites
+  /// Of the key exchange, in order of preference.
+  public var groups = ["X25519", "P-256", "P-384"]
+  /// Of handshakes and of clients' certificates, in order of preference; empty is OpenSSL's choice.
+  public var signatureAlgorithms: [String] = []
+
+  static let knownCipherSuites = [
+    "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256",
+  ]
 
   public init(certificates: [Certificate]) { self.certificates = certificates }
-
-  /// Loads everything without serving.
-  /// - Returns: each problem found, one at most for a certificate; empty when it can be served.
-  public func problems() -> [TLSError] {
-    do {
-      let library = try TLSLibrary()
-      var problems: [TLSError] = []
-      for (index, certificate) in certificates.enumerated() {
-        do {
-          _ = try LoadedCertificate(certificate, index: index, library: library)
-        } catch {
-          problems.append(error)
-        }
-      }
-      if problems.isEmpty { _ = try TLSContext(self, library: library, ticketKeys: nil) }
-      return problems
-    } catch {
-      return [error]
-    }
-  }
 }

@@ -6,7 +6,8 @@ internal import Basics
 /// Belongs to its library's thread. A reload makes a new one; sessions keep theirs alive.
 public final class TLSContext {
   let library: TLSLibrary
-  let ticketKeys: TicketKeys?
+  /// Nil where no tickets are given and taken.
+  public let ticketKeys: TicketKeys?
   let configuration: TLSConfiguration
   /// For clients that name no server, or none that we know; new sessions start with it.
   private(set) var standard: OpaquePointer
@@ -14,6 +15,11 @@ public final class TLSContext {
   private var named: [String: OpaquePointer] = [:]
   /// Every SSL_CTX, to be freed.
   private var all: [OpaquePointer] = []
+  /// In the configuration's order.
+  private let certificates: [LoadedCertificate]
+  private let clients: ClientAuthorities?
+  /// For ticket keys of files; the larger kind's is the library's. Nil where no key wants it.
+  let smallTicketCipher: OpaquePointer?
   /// `applicationProtocols` as they go over the wire (RFC 7301 section 3.1).
   private let protocols: [UInt8]
 
@@ -29,17 +35,29 @@ public final class TLSContext {
     protocols = configuration.applicationProtocols.flatMap {
       [UInt8(clamping: $0.utf8.count)] + Array($0.utf8)
     }
+    try checkAlgorithms(configuration, library)
+    certificates = try Self.load(configuration, library)
+    clients = try configuration.clientCertificates.map { source throws(TLSError) in
+      try ClientAuthorities(source, library)
+    }
+    let groups = CertificateGroups(certificates)
+    let first = try makeServerContext(configuration, groups.standard, clients, library)
+    standard = first
+    all = [first]
+    smallTicketCipher =
+      self.ticketKeys?.hasSmallKeys == true ? EVP_CIPHER_fetch(library.context, "AES-128-CBC", nil) : nil
+    // The object is whole from here on, so deinit frees what has been made when one fails.
+    try addNamed(groups, hasTickets)
+  }
 
+  private static func load(
+    _ configuration: TLSConfiguration, _ library: TLSLibrary
+  ) throws(TLSError) -> [LoadedCertificate] {
     var certificates: [LoadedCertificate] = []
     for (index, source) in configuration.certificates.enumerated() {
       certificates.append(try LoadedCertificate(source, index: index, library: library))
     }
-    let groups = CertificateGroups(certificates)
-    let first = try makeServerContext(configuration, groups.standard, library)
-    standard = first
-    all = [first]
-    // The object is whole from here on, so deinit frees what has been made when one fails.
-    try addNamed(groups, hasTickets)
+    return certificates
   }
 
   private func addNamed(_ groups: CertificateGroups, _ hasTickets: Bool) throws(TLSError) {
@@ -50,7 +68,7 @@ public final class TLSContext {
         named[name] = context
         continue
       }
-      let context = try makeServerContext(configuration, certificates, library)
+      let context = try makeServerContext(configuration, certificates, clients, library)
       all.append(context)
       made[indexes] = context
       named[name] = context
@@ -60,7 +78,18 @@ public final class TLSContext {
 
   deinit {
     all.forEach { SSL_CTX_free($0) }
+    EVP_CIPHER_free(smallTicketCipher)
   }
+
+  /// What is served, in the configuration's order.
+  /// True exactly when some certificate has a key of the kind.
+  public var hasECDSA: Bool { certificates.contains { $0.summary.keyType.hasPrefix("ECDSA") } }
+  public var hasRSA: Bool { certificates.contains { $0.summary.keyType.hasPrefix("RSA") } }
+
+  public var certificateSummaries: [CertificateSummary] { certificates.map(\.summary) }
+
+  /// What is to be stapled to a certificate of one of our SSL_CTXs.
+  func staple(for leaf: OpaquePointer) -> Staple? { certificates.first { $0.leaf == leaf }?.staple }
 
   private func setCallbacks(_ context: OpaquePointer) {
     let ourselves = Unmanaged.passUnretained(self).toOpaque()
@@ -69,6 +98,9 @@ public final class TLSContext {
     }
     if !protocols.isEmpty { SSL_CTX_set_alpn_select_cb(context, protocolCallback, ourselves) }
     _ = SSL_CTX_set_generate_session_id(context, sessionNameCallback)
+    if certificates.contains(where: { $0.staple != nil }) {
+      shim_SSL_CTX_set_tlsext_status_callback(context, stapleCallback, ourselves)
+    }
     if ticketKeys != nil {
       SSL_CTX_set_tlsext_ticket_key_evp_cb(context, ticketCallback)
     } else {

@@ -13,18 +13,50 @@ public struct TLSError: Error, Sendable, Equatable, CustomStringConvertible {
     case keyMismatch
     /// The certificate can't be used: a kind of key that we don't serve, or too weak.
     case unusable
+    /// A file holds no keys of session tickets, or no fleet secret.
+    case badTicketKeys
+    /// An OCSP response that can't be stapled to its certificate.
+    case badStaple
+    /// A word that OpenSSL doesn't know: a cipher, a group, a signature algorithm.
+    case unknownWord
     /// Nothing of the user's making: OpenSSL refused a set-up that always works.
     case library
   }
 
+  /// What of the configuration it is about; numbers are places in its lists, from 0.
+  public enum Subject: Sendable, Equatable {
+    case certificate(Int)
+    /// The staple of a certificate.
+    case staple(Int)
+    case ticketKeys(Int)
+    case fleetSecret
+    case clientCertificateAuthorities
+    case ciphers(Int)
+    case cipherSuites(Int)
+    case groups(Int)
+    case signatureAlgorithms(Int)
+  }
+
   public var kind: Kind
-  /// Which of the configuration's certificates, from 0; nil where it isn't about one.
-  public var certificateIndex: Int?
+  /// Nil where it is about none of it.
+  public var subject: Subject?
   public var description: String
 
   init(_ kind: Kind, _ description: String) {
     self.kind = kind
     self.description = description
+  }
+
+  /// Which of the configuration's certificates; nil where it isn't about one.
+  public var certificateIndex: Int? {
+    if case .certificate(let index) = subject { index } else { nil }
+  }
+
+  /// The same, about this.
+  func about(_ subject: Subject) -> TLSError {
+    var error = self
+    error.subject = subject
+    return error
   }
 
   /// OpenSSL refused `action`; its reason, which is on the thread's error queue, is appended.

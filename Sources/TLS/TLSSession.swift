@@ -13,7 +13,7 @@ public struct TLSSession: ~Copyable {
   /// Less than this isn't worth a record of its own while more waits.
   private static let smallestPart = 1024
 
-  private let ssl: OpaquePointer
+  let ssl: OpaquePointer
   private let exchange: UnsafeMutablePointer<Exchange>
   /// Holds the context that callbacks are handed, and through it the library.
   private let context: TLSContext

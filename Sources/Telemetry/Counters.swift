@@ -12,6 +12,17 @@ public enum WorkerCounter: Int, CounterKey {
   case bytesFromClients, bytesToClients
 }
 
+/// What a worker counts of admission: refusals by reason first, in the order of their names elsewhere.
+public enum AdmissionCounter: Int, CounterKey {
+  case roomFull, tooLong, patienceOver, processLimit, listenerLimit, addressConnections, addressRate, denied
+  case notTLS, malformedHello, proxyHeader
+  // How they were refused.
+  case beforeTLS, unavailable, held
+  case admitted, gone
+  // Gauges.
+  case heldNow, longestWaitNanoseconds, waitMaxNanoseconds
+}
+
 /// What a worker counts of a listener.
 public enum ListenerCounter: Int, CounterKey {
   // Gauges.

@@ -16,6 +16,8 @@ public struct RequestHead: Hashable, Sendable {
   public let minorVersion: UInt8
   /// True exactly when this is a valid request for a WebSocket of version 13.
   public let isUpgrade: Bool
+  /// The upgrade's Sec-WebSocket-Key.
+  public let key: Range<Int>?
   /// The first subprotocol that an upgrade offers.
   public let subprotocol: Range<Int>?
   public let body: BodyKind
@@ -67,6 +69,7 @@ public struct RequestHead: Hashable, Sendable {
     // HTTP/1.0 has no upgrade: the field is to be ignored there (RFC 9110 section 7.8).
     isUpgrade = line.minorVersion == 1 && message.upgradeNamesWebSocket && message.connectionSaysUpgrade
     subprotocol = isUpgrade ? handshake.subprotocol : nil
+    key = isUpgrade ? handshake.key : nil
     if isUpgrade { try checkUpgrade(message, handshake, in: head) }
   }
 

@@ -7,7 +7,10 @@ import Settings
 struct Check: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Check a configuration file and the certificates that it names.",
-    discussion: "Every error is a line on stderr, with file, line and column; the exit status is 1 then.")
+    discussion: """
+      Every error is a line on stderr, with file, line and column; the exit status is 1 then. Warnings, such \
+      as of a certificate that expires within 14 days, are lines on stderr as well and change no exit status.
+      """)
 
   @Option(name: [.short, .long], help: ArgumentHelp("The configuration file.", valueName: "file"))
   var config: String
@@ -18,6 +21,9 @@ struct Check: ParsableCommand {
     guard errors.isEmpty else {
       for error in errors { writeToStandardError(error.text(file: config) + "\n") }
       throw ExitCode(1)
+    }
+    for warning in warnings(settings) {
+      writeToStandardError("warning: \(warning.text(file: config))\n")
     }
     print("\(config) is valid")
     for line in summary(settings) { print("  \(line)") }

@@ -28,27 +28,26 @@ import Uring
     var held: [Completion] = []
     while received.count < message.count {
       let piece = min(message.count - sent, 65536)
-      if piece > 0, held.isEmpty {
+      let heldBytes = held.reduce(0) { $0 + Int($1.result) }
+      if piece > 0, sent - received.count - heldBytes < 65536 {
         client.write(Array(message[sent..<sent + piece]))
         sent += piece
       }
       let completion = try #require(driver.next(.clientReceive))
       if completion.result > 0 { held.append(completion) }
-      guard completion.result == -ENOBUFS || sent == message.count || held.count > 3 else { continue }
-      if completion.result == -ENOBUFS {
-        starved += 1
-        #expect(!completion.more && completion.buffer.isNone)
+      let isAll = received.count + heldBytes + Int(max(0, completion.result)) == message.count
+      if completion.result == -ENOBUFS || isAll {
+        if !isAll { starved += 1 }
+        for completion in held { received += driver.takeBytes(completion) }
+        held = []
+        driver.poll()
+        #expect(driver.hasReceiveBuffers)
       }
-      for completion in held { received += driver.takeBytes(completion) }
-      held = []
-      guard completion.result == -ENOBUFS else { continue }
-      driver.poll()
-      #expect(driver.hasReceiveBuffers)
-      driver.engine.receive(socket, multishot: true, Driver.token(.clientReceive))
+      if !completion.more { driver.engine.receive(socket, multishot: true, Driver.token(.clientReceive)) }
     }
     #expect(received == message)
     #expect(driver.providedCount <= 8)
-    _ = starved
+    #expect(starved > 0)
   }
 
   @Test func `receives leave buffers to others, and say when they have none`() throws {

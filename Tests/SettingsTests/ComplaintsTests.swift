@@ -19,8 +19,8 @@ struct Complaint: Sendable, CustomTestStringConvertible {
       "limits: {Buffer-Memory: 1MiB}", "1:10: unknown key \"Buffer-Memory\"; did you mean \"buffer_memory\"?"),
     Complaint("drain: {pace: 5}", "1:9: unknown key \"pace\"; known here: window"),
     Complaint(
-      "limits: {connection_rate: 1/s}",
-      "1:10: unknown key \"connection_rate\"; known here: connections, buffer_memory, head, headers"),
+      "waiting_room: {size: 1}",
+      "1:16: unknown key \"size\"; known here: capacity, patience"),
     Complaint(
       "log: {level: warn}",
       "1:14: expected one of trace, debug, info, notice, warning, error, critical, got \"warn\"; did you mean \"warning\"?"

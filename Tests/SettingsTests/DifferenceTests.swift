@@ -16,10 +16,15 @@ import Testing
   private static let new = """
     # Everything stands a line further down.
     workers: auto
-    limits: {connections: 5, head: 8KiB}
+    limits: {connections: 5, connection_rate: 5/m, handshake_cpu: 29%, per_address: {burst: 3, connection_rate: 7/s}, head: 8KiB}
+    waiting_room: {patience: 1s}
+    refusal: {readable: hold-1013, cpu: 7%, hold: {at_most: 90s}}
     listeners:
       - name: public
         bind: ["0.0.0.0:443", "[::]:443"]
+        connection_rate: 100/s
+        deny: 10.0.0.0/8
+        proxy_protocol: {from: 10.0.0.1}
         tls: {certificates: [{certificate: /c, key: /k}]}
         routes: [{path: /b, pool: chat}]
         pool: chat
@@ -40,10 +45,21 @@ import Testing
     #expect(
       try Self.difference(Self.old, Self.new) == [
         "workers is now auto, was 2; this takes effect after a restart",
-        "limits.connections is now 5, was 100000; this takes effect after a restart",
+        "limits.connections is now 5, was 9900; this takes effect after a restart",
+        "limits.connection_rate is now 5/m, was off",
+        "limits.handshake_cpu is now 29%, was off",
+        "limits.per_address.connection_rate is now 7/s, was off",
+        "limits.per_address.burst is now 3, was not set",
         "limits.head is now 8KiB, was 16KiB",
+        "waiting_room.patience is now 1s, was 3s",
+        "refusal.readable is now hold-1013, was 503",
+        "refusal.cpu is now 7%, was 10%",
+        "refusal.hold.at_most is now 1m30s, was 1m",
         "listener \"gone\" is removed",
         "listener \"public\": bind is now [0.0.0.0:443, [::]:443], was [0.0.0.0:443]",
+        "listener \"public\": connection_rate is now 100/s, was off",
+        "listener \"public\": deny changed",
+        "listener \"public\": proxy_protocol is now set, was off",
         "listener \"public\": tls is now set, was not set",
         "listener \"public\": routes changed",
         "pool \"chat\": backend \"b\" is removed",
@@ -79,5 +95,15 @@ import Testing
     let before = Self.new.replacing("key: /k}]}", with: "key: /k}], tickets: {lifetime: 1h}}")
     let sentences = try Self.difference(before, Self.new)
     #expect(sentences == ["listener \"public\": tls.tickets.lifetime is now 12h, was 1h"])
+  }
+
+  @Test func `Lists of names and files are shown as they stand`() throws {
+    let after = Self.new.replacing(
+      "key: /k}]}", with: "key: /k}], groups: P-256, tickets: {keys: [/a, /b]}}")
+    #expect(
+      try Self.difference(Self.new, after) == [
+        "listener \"public\": tls.tickets.keys is now [\"/a\", \"/b\"], was []",
+        "listener \"public\": tls.groups is now [\"P-256\"], was []",
+      ])
   }
 }

@@ -18,7 +18,7 @@ import Testing
   }
 
   @Test func `The examples are there`() {
-    #expect(Set(Self.examples).isSuperset(of: ["minimal.yaml", "tcp.yaml", "websocket.yaml"]))
+    #expect(Set(Self.examples).isSuperset(of: ["minimal.yaml", "storm.yaml", "tcp.yaml", "websocket.yaml"]))
   }
 
   @Test(arguments: examples) func `Every example is valid`(name: String) throws {
@@ -40,7 +40,9 @@ import Testing
   /// Learnt from the parser's own complaint about a key that is none, section by section.
   private static let keys: Set<String> = {
     let sections = [
-      "x: 1", "limits: {x: 1}", "relay: {x: 1}", "deadlines: {x: 1}", "drain: {x: 1}", "log: {x: 1}",
+      "x: 1", "limits: {x: 1}", "limits: {per_address: {x: 1}}", "waiting_room: {x: 1}", "refusal: {x: 1}",
+      "refusal: {hold: {x: 1}}", "listeners: [{proxy_protocol: {x: 1}}]", "relay: {x: 1}",
+      "deadlines: {x: 1}", "drain: {x: 1}", "log: {x: 1}",
       "admin: {x: 1}", "admin: {stats_socket: {x: 1}}", "listeners: [{x: 1}]", "listeners: [{tls: {x: 1}}]",
       "listeners: [{tls: {tickets: {x: 1}}}]", "listeners: [{tls: {certificates: [{x: 1}]}}]",
       "listeners: [{routes: [{x: 1}]}]", "pools: [{x: 1}]", "pools: [{retry: {x: 1}}]",
@@ -53,6 +55,9 @@ import Testing
   }()
 
   @Test func `The keys were learnt`() {
-    #expect(Self.keys.isSuperset(of: ["workers", "lifetime", "attempts", "record_layer", "weight", "mode"]))
+    #expect(
+      Self.keys.isSuperset(of: [
+        "workers", "lifetime", "attempts", "record_layer", "weight", "mode", "patience", "ipv6_prefix",
+      ]))
   }
 }

@@ -66,6 +66,24 @@ import Testing
       "{bind: \"0.0.0.0:1\", pool: chat, tls: {certificates: [{certificate: a, key: b}], tickets: {lifetime: 8d}}}",
       "1:113: must be from 1m to 7d, got 8d"),
     Complaint(
+      "{bind: \"0.0.0.0:1\", pool: chat, tls: {certificates: [{certificate: a, key: b}], tickets: {keys: a, fleet_secret: b}}}",
+      "1:126: tickets have either \"keys\" or a \"fleet_secret\""),
+    Complaint(
+      "{bind: \"0.0.0.0:1\", pool: chat, tls: {certificates: [{certificate: a, key: b}], tickets: {keys: []}}}",
+      "1:109: expected at least one element, got none"),
+    Complaint(
+      "{bind: \"0.0.0.0:1\", pool: chat, tls: {certificates: [{certificate: a, key: b}], client_certificates: optional}}",
+      "1:114: client certificates need the key \"client_ca\""),
+    Complaint(
+      "{bind: \"0.0.0.0:1\", pool: chat, tls: {certificates: [{certificate: a, key: b}], client_ca: c, client_certificates: maybe}}",
+      "1:128: expected one of required, optional, got \"maybe\""),
+    Complaint(
+      "{bind: \"0.0.0.0:1\", pool: chat, tls: {certificates: [{certificate: a, key: b}], groups: [\"a:b\"]}}",
+      "1:102: expected a name such as X25519 or TLS_AES_128_GCM_SHA256, got \"a:b\""),
+    Complaint(
+      "{bind: \"0.0.0.0:1\", pool: chat, tls: {certificates: [{certificate: a, key: b}], ciphers: [A B]}}",
+      "1:103: expected ciphers in OpenSSL's notation such as ECDHE+AESGCM:!SHA1, got \"A B\""),
+    Complaint(
       "{bind: \"0.0.0.0:1\", routes: [{path: ws}, {host: \"a:1\", pool: chat}, {pool: chta}]}",
       "1:42: a route needs the key \"pool\"",
       "1:49: expected a path that begins with / and has no ?, # or spaces, such as /ws, got \"ws\"",

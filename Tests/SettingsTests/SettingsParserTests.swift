@@ -1,5 +1,6 @@
 import Basics
 import Foundation
+import Policy
 import Settings
 import Testing
 
@@ -20,15 +21,18 @@ import Testing
   @Test func `Every key puts its value into its place`() throws {
     let settings = try Settings.parse(everyKey, file: "/etc/tidegate/t.yaml")
     #expect(settings == everyKeyExpected)
-    #expect(settings.listeners[0].location.line == 5)
+    #expect(settings.listeners[0].location.line == 7)
     #expect(settings.listeners[0].location.column == 5)
-    #expect(settings.pools[0].location.line == 14)
+    #expect(settings.listeners[0].tls?.groups[1].location.line == 26)
+    #expect(settings.listeners[0].tls?.groups[1].location.column == 24)
+    #expect(settings.pools[0].location.line == 32)
   }
 
   @Test func `Sections without a key and explicit absence are fine`() throws {
     let yaml =
       Samples.small
-      + "limits:\nrelay: ~\nworkers: auto\nlog: {connections: off}\nadmin: {stats_socket: off}\n"
+      + "limits: {connection_rate: off, handshake_cpu: off, per_address: {connections: off, connection_rate: off}}\n"
+      + "waiting_room:\nrefusal: {hold: ~}\nrelay: ~\nworkers: auto\nlog: {connections: off}\nadmin: {stats_socket: off}\n"
     #expect(try Settings.parse(yaml, file: "t") == Settings.parse(Samples.small, file: "t"))
   }
 
@@ -90,14 +94,32 @@ import Testing
 
 private let everyKey = """
   workers: 4
-  limits: {connections: 200_000, buffer_memory: 1GiB, head: 8KiB, headers: 50}
+  limits: {connections: 200_000, connection_rate: 2000/s, connection_burst: 200, handshake_cpu: 60%, per_address: {connections: 500, connection_rate: 50/m, burst: 100, ipv6_prefix: 56}, buffer_memory: 1GiB, head: 8KiB, headers: 50}
   relay: {high_water: 128KiB, low_water: 0B}
+  waiting_room: {capacity: 1000, patience: 2500ms}
+  refusal: {before_tls: close, readable: hold-1013, cpu: 5%, hold: {connections: 7, at_most: 30s}}
   listeners:
     - name: public
       bind: ["0.0.0.0:443", "[::]:443"]
       mode: websocket
       plain_http: refuse
-      tls: {certificates: [{certificate: /c, key: /k}], minimum_version: 1.3, record_layer: openssl, tickets: {lifetime: 1h}}
+      connections: 1000
+      connection_rate: 1000/s
+      connection_burst: 50
+      allow: 10.0.0.0/8
+      deny: [10.1.0.0/16, "2001:db8::/32"]
+      proxy_protocol: {from: [10.0.0.1]}
+      tls:
+        certificates: [{certificate: /c, key: /k, ocsp: /o}]
+        minimum_version: 1.3
+        record_layer: openssl
+        tickets: {lifetime: 1h, keys: t.key}
+        client_ca: /ca
+        client_certificates: optional
+        ciphers: ECDHE+AESGCM:!SHA1
+        cipher_suites: [TLS_AES_128_GCM_SHA256]
+        groups: [X25519, P-256]
+        signature_algorithms: ecdsa_secp256r1_sha256
       routes: [{host: Chat.Example.com, path: /ws, pool: chat}]
       pool: chat
     - {bind: 127.0.0.1:8883, mode: tcp, pool: chat}
@@ -121,6 +143,17 @@ private var everyKeyExpected: Settings {
   settings.limits.bufferMemory = .gibibytes(1)
   settings.limits.head = .kibibytes(8)
   settings.limits.headers = 50
+  settings.limits.connectionRate = Rate(2000)
+  settings.limits.connectionBurst = 200
+  settings.limits.handshakeCPU = 0.6
+  settings.limits.perAddress = everyPerAddressExpected
+  settings.waitingRoom.capacity = 1000
+  settings.waitingRoom.patience = .milliseconds(2500)
+  settings.refusal.beforeTLS = .close
+  settings.refusal.readable = .hold1013
+  settings.refusal.cpu = 0.05
+  settings.refusal.hold.connections = 7
+  settings.refusal.hold.atMost = .seconds(30)
   settings.relay.highWater = .kibibytes(128)
   settings.relay.lowWater = ByteCount(0)
   settings.deadlines.firstByte = .seconds(1)
@@ -141,19 +174,42 @@ private var everyKeyExpected: Settings {
   return settings
 }
 
+private var everyPerAddressExpected: Settings.PerAddress {
+  var limits = Settings.PerAddress()
+  limits.connections = 500
+  limits.connectionRate = Rate(50, per: .seconds(60))
+  limits.burst = 100
+  limits.ipv6Prefix = 56
+  return limits
+}
+
 private var everyListenerExpected: [Settings.Listener] {
   let start = SourceLocation(line: 1, column: 1)
   var tls = Settings.TLS(
     certificates: [Settings.TLS.Certificate(certificate: "/c", key: "/k", location: start)])
   tls.minimumVersion = .tls13
   tls.recordLayer = .openssl
-  tls.ticketLifetime = .seconds(3600)
+  tls.tickets.lifetime = .seconds(3600)
+  tls.tickets.keys = [Settings.Located("/etc/tidegate/t.key", at: start)]
+  tls.certificates[0].ocsp = Settings.Located("/o", at: start)
+  tls.clientCA = Settings.Located("/ca", at: start)
+  tls.clientCertificates = .optional
+  tls.ciphers = [Settings.Located("ECDHE+AESGCM:!SHA1", at: start)]
+  tls.cipherSuites = [Settings.Located("TLS_AES_128_GCM_SHA256", at: start)]
+  tls.groups = [Settings.Located("X25519", at: start), Settings.Located("P-256", at: start)]
+  tls.signatureAlgorithms = [Settings.Located("ecdsa_secp256r1_sha256", at: start)]
   var route = Settings.Route(pool: "chat")
   route.host = "chat.example.com"
   route.path = "/ws"
   let bind = [Endpoint("0.0.0.0:443")!, Endpoint("[::]:443")!]
   var secure = Settings.Listener(name: "public", location: start, bind: bind)
   secure.plainHTTP = .refuse
+  secure.connections = 1000
+  secure.connectionRate = Rate(1000)
+  secure.connectionBurst = 50
+  secure.allow = [block("10.0.0.0", 8)]
+  secure.deny = [block("10.1.0.0", 16), block("2001:db8::", 32)]
+  secure.proxyProtocol = Settings.Listener.ProxyProtocol(from: [block("10.0.0.1", 32)])
   secure.tls = tls
   secure.routes = [route]
   secure.pool = "chat"
@@ -162,6 +218,10 @@ private var everyListenerExpected: [Settings.Listener] {
   plain.mode = .tcp
   plain.pool = "chat"
   return [secure, plain]
+}
+
+private func block(_ address: String, _ prefix: Int) -> CIDR {
+  try! CIDR(IPAddress(address)!, prefix: prefix)
 }
 
 private var everyPoolExpected: Settings.Pool {

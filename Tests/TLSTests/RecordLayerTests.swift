@@ -10,7 +10,10 @@ import Testing
   ]
 
   private func makeContext(tickets: Bool = true) throws -> TLSContext {
-    try TLSTests.makeContext(ticketKeys: tickets ? TicketKeys(lifetime: .seconds(100), now: .zero) : nil) {
+    try TLSTests.makeContext(
+      ticketKeys: tickets
+        ? TicketKeys(lifetime: .seconds(100), now: .zero, wallTime: WallTime(seconds: 0)) : nil
+    ) {
       $0.recordLayer = .tidegate
     }
   }

@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/kdf.h>
+#include <openssl/ocsp.h>
 #include <openssl/param_build.h>
 #include <openssl/params.h>
 #include <openssl/pem.h>
@@ -52,8 +53,21 @@ static inline void shim_SSL_CTX_set_tlsext_servername_callback(
   SSL_CTX_set_tlsext_servername_callback(ctx, callback);
   SSL_CTX_set_tlsext_servername_arg(ctx, argument);
 }
+static inline void shim_SSL_CTX_set_tlsext_status_callback(
+    SSL_CTX *ctx, int (*callback)(SSL *, void *), void *argument) {
+  SSL_CTX_set_tlsext_status_cb(ctx, callback);
+  SSL_CTX_set_tlsext_status_arg(ctx, argument);
+}
+static inline int shim_SSL_CTX_set1_verify_cert_store(SSL_CTX *ctx, X509_STORE *store) {
+  return (int)SSL_CTX_set1_verify_cert_store(ctx, store);
+}
 
 /* SSL */
+/* Copies the bytes, which OpenSSL frees. */
+static inline int shim_SSL_set_tlsext_status_ocsp_resp(SSL *ssl, const void *bytes, size_t count) {
+  void *copy = OPENSSL_memdup(bytes, count);
+  return copy != NULL && SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)count) == 1;
+}
 static inline long shim_SSL_set_tlsext_host_name(SSL *ssl, const char *name) {
   return SSL_set_tlsext_host_name(ssl, (char *)name);
 }

@@ -53,10 +53,11 @@ final class Reloader: Sendable {
     }
     let changes = new.difference(from: settings)
     settings = new
+    let unchanged = ["no setting changed; files that the settings name are loaded anew"]
     return ReloadOutcome(
       succeeded: true,
-      messages: changes.isEmpty
-        ? ["no setting changed; files that the settings name are loaded anew"] : changes)
+      messages: (changes.isEmpty ? unchanged : changes)
+        + warnings(new).map { "warning: \($0.text(file: file))" })
   }
 
   private func failure(_ reasons: [String]) -> ReloadOutcome {

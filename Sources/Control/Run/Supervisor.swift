@@ -14,6 +14,7 @@ public final class Supervisor: Sendable {
   let connectionLog: ConnectionLog
   let statsSocket = Mutex<StatsSocket?>(nil)
   private let manager: ServiceManager
+  private let file: String?
   private let reloader: Reloader
   private let rates = RateSampler()
   private let socketFigures = StatsSocketFigures()
@@ -35,6 +36,7 @@ public final class Supervisor: Sendable {
     self.proxy = proxy
     self.log = log
     self.manager = manager
+    self.file = file
     logger = log.logger
     reloader = Reloader(settings, file: file, logger: log.logger, manager: manager)
     connectionLog = ConnectionLog(proxy, logger: log.logger)
@@ -55,6 +57,7 @@ public final class Supervisor: Sendable {
     defer { close() }
     try proxy.start()
     schedule()
+    for warning in warnings(reloader.settings) { logger.warning("\(warning.text(file: file))") }
     _ = ControlThread(named: "signals") { [self] in
       while true { obey(Signal.next()) }
     }

@@ -1,4 +1,5 @@
 internal import Basics
+internal import Policy
 public import Settings
 internal import TLS
 internal import Telemetry
@@ -11,16 +12,31 @@ public final class ListenerState: Sendable {
   /// One per worker; nil on a plain listener. A context is used by its worker's thread alone.
   nonisolated(unsafe) let contexts: [TLSContext?]
   let defaultPool: PoolState?
+  /// Its place among the admission's gates, for good.
+  let number: Int
+  /// Its connection rate, and who waits for it.
+  let gate: AdmissionGate
+  let live: LiveConnections
+  let rules: AddressRules
+  /// Peers whose PROXY header is believed; nil where none is expected.
+  let proxySources: AddressSet?
   private let routes: [CompiledRoute]
 
   init(
     _ settings: Settings.Listener, pools: [PoolState], contexts: [TLSContext?], workers: Int,
-    continuing old: ListenerState?
+    number: Int, continuing old: ListenerState?
   ) {
     func pool(named name: String?) -> PoolState? { pools.first { $0.settings.name == name } }
     self.settings = settings
     self.contexts = contexts
     counters = old?.counters ?? (0..<workers).map { _ in CounterBlock() }
+    self.number = number
+    gate =
+      old?.gate
+      ?? AdmissionGate(RateLimit(settings.connectionRate, burst: settings.connectionBurst), workers: workers)
+    live = old?.live ?? LiveConnections()
+    rules = AddressRules(allow: settings.allow, deny: settings.deny)
+    proxySources = settings.proxyProtocol.map { AddressSet($0.from) }
     defaultPool = pool(named: settings.pool)
     routes = settings.routes.compactMap { route in pool(named: route.pool).map { CompiledRoute(route, $0) } }
   }

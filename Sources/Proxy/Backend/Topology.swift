@@ -1,5 +1,7 @@
 internal import Basics
+internal import Policy
 public import Settings
+internal import TLS
 
 /// Listeners and pools as one configuration has them: immutable, shared by the workers, replaced as a whole by
 /// a reload. What goes on across reloads (a backend's load, counters, listening sockets) is carried over.
@@ -8,12 +10,36 @@ public final class Topology: Sendable {
   let listeners: [ListenerState]
   let pools: [PoolState]
   let binds: [BoundListener]
+  /// The connection rates of the listeners by their numbers, those of closed ones included.
+  let gates: [AdmissionGate]
 
-  init(settings: Settings, listeners: [ListenerState], pools: [PoolState], binds: [BoundListener]) {
+  init(
+    settings: Settings, listeners: [ListenerState], pools: [PoolState], binds: [BoundListener],
+    continuing old: Topology? = nil
+  ) {
+    var gates = old?.gates ?? []
+    for listener in listeners where listener.number == gates.count { gates.append(listener.gate) }
+    self.gates = gates
     self.settings = settings
     self.listeners = listeners
     self.pools = pools
     self.binds = binds
+  }
+
+  /// The listeners of a configuration. One whose name was there before goes on; a new one gets a new number.
+  static func makeListeners(
+    _ settings: Settings, pools: [PoolState], contexts: [[TLSContext?]], workers: Int,
+    continuing old: Topology?
+  ) -> [ListenerState] {
+    var next = old?.gates.count ?? 0
+    return zip(settings.listeners, contexts).map { listener, contexts in
+      let before = old?.listeners.first { $0.settings.name == listener.name }
+      let state = ListenerState(
+        listener, pools: pools, contexts: contexts, workers: workers, number: before?.number ?? next,
+        continuing: before)
+      if before == nil { next += 1 }
+      return state
+    }
   }
 
   /// The pools of a configuration. A backend whose pool, name and address were there before goes on.

@@ -1,4 +1,5 @@
 internal import Basics
+internal import Policy
 internal import Settings
 internal import Telemetry
 
@@ -15,28 +16,32 @@ extension Worker where Engine: ~Copyable {
   mutating func accepted(_ completion: Completion) {
     let index = completion.token.slot.index
     guard Int(index) < binds.count, let bind = binds[Int(index)] else {
-      if !completion.socket.isNone { refuseSocket(completion.socket) }
+      if !completion.socket.isNone { refuseSocket(completion.socket, nil) }
       return
     }
     if !completion.more && !isPaused { engine.resumeAccepting(listener: index) }
     guard completion.result >= 0 else { return acceptFailed() }
     counters.add(.connectionsAccepted)
-    let room = shared.process.live.enter(limit: topology.settings.limits.connections)
-    guard room != .none else {
-      // The multishot had taken it before it could be told to stop.
-      refuseSocket(completion.socket)
-      return pauseAccepting()
+    let settings = topology.settings
+    guard shared.process.live.enter(limit: settings.limits.connections) else {
+      return refuseSocket(completion.socket, .processLimit)
+    }
+    guard bind.listener.live.enter(limit: bind.listener.settings.connections ?? .max) else {
+      shared.process.live.leave()
+      return refuseSocket(completion.socket, .listenerLimit)
     }
     guard let slot = connections.insert(Connection(listener: bind.listener, worker: shared.index, now: now)),
       let c = connections.pointer(slot)
     else {
       counters.add(.slotsExhausted)
       shared.process.live.leave()
-      refuseSocket(completion.socket)
+      bind.listener.live.leave()
+      refuseSocket(completion.socket, nil)
       return pauseAccepting()
     }
     adopt(c, slot, completion.socket)
-    if room == .last || connections.count == connections.capacity { pauseAccepting() }
+    // A client that found no slot would have to be reset.
+    if connections.count == connections.capacity { pauseAccepting() }
   }
 
   private mutating func adopt(_ c: ConnectionPointer, _ slot: SlotID, _ socket: SocketHandle) {
@@ -55,14 +60,22 @@ extension Worker where Engine: ~Copyable {
     c.pointee.client.inFlight -= 1
     guard c.pointee.phase == .accepting else { return }
     c.pointee.address = engine.peerAddress
+    if let sources = c.pointee.listener.proxySources, let peer = c.pointee.address?.ipAddress {
+      c.pointee.expectsProxyHeader = sources.contains(peer)
+    }
+    // Behind a PROXY header is another client than the socket's peer: the limits count that one.
+    guard c.pointee.expectsProxyHeader || passesAddress(c) else { return }
     // A client that has sent FIN or reset meanwhile is met as such in the next phase.
     startWaiting(c)
   }
 
   /// Nothing is known of this socket and nothing has been spent on it.
-  private mutating func refuseSocket(_ socket: SocketHandle) {
+  private mutating func refuseSocket(_ socket: SocketHandle, _ reason: AdmissionSnapshot.Refusal?) {
+    if let reason { shared.admission.add(reason.counter) }
+    shared.admission.add(.beforeTLS)
     engine.close(
-      socket, reset: true, CompletionToken(operation: Operation.clientClose.rawValue, slot: .nobody))
+      socket, reset: topology.settings.refusal.beforeTLS == .reset,
+      CompletionToken(operation: Operation.clientClose.rawValue, slot: .nobody))
   }
 
   private mutating func acceptFailed() {
@@ -79,9 +92,7 @@ extension Worker where Engine: ~Copyable {
   }
 
   mutating func resumeAcceptingIfRoom() {
-    guard isPaused, connections.count < connections.capacity,
-      shared.process.live.hasRoom(limit: topology.settings.limits.connections)
-    else { return }
+    guard isPaused, connections.count < connections.capacity else { return }
     isPaused = false
     for bind in binds { if let bind { engine.resumeAccepting(listener: UInt32(bind.index)) } }
   }

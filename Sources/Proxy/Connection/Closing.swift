@@ -3,7 +3,7 @@ internal import Settings
 internal import Telemetry
 internal import Wire
 
-/// Phase 8: the one way out. What is left for the client is sent, what is in flight is cancelled and awaited,
+/// Phase 9: the one way out. What is left for the client is sent, what is in flight is cancelled and awaited,
 /// then everything is given back, once.
 extension Worker where Engine: ~Copyable {
   enum Manner {
@@ -19,6 +19,7 @@ extension Worker where Engine: ~Copyable {
   mutating func close(_ c: ConnectionPointer, by who: EndedBy, _ cause: EndCause, _ manner: Manner) {
     guard c.pointee.phase != .closing else { return }
     c.pointee.end = EndReason(who: who, phase: c.pointee.phase, cause: cause)
+    leaveAdmission(c)
     enter(c, .closing, for: topology.settings.deadlines.closing)
     c.pointee.isReset = manner == .reset
     dropUnread(c)
@@ -33,12 +34,14 @@ extension Worker where Engine: ~Copyable {
   }
 
   /// Answers the request with a refusal, and closes.
-  mutating func refuse(_ c: ConnectionPointer, _ refusal: Refusal, _ cause: EndCause, by who: EndedBy) {
+  mutating func refuse(
+    _ c: ConnectionPointer, _ refusal: Refusal, _ cause: EndCause, by who: EndedBy, retryAfterSeconds: Int = 1
+  ) {
     guard c.pointee.exchange != .stream else { return close(c, by: who, cause, .now) }
     c.pointee.status = UInt16(refusal.status)
     c.pointee.listenerCounters.add(.requestsRefused)
     c.pointee.listenerCounters.add(refusal.status < 500 ? .responses4xx : .responses5xx)
-    let isQueued = refusal.bytes().withUnsafeBytes { sealForClient(c, $0) }
+    let isQueued = refusal.bytes(retryAfterSeconds: retryAfterSeconds).withUnsafeBytes { sealForClient(c, $0) }
     close(c, by: who, cause, isQueued ? .orderly : .now)
   }
 
@@ -115,7 +118,7 @@ extension Worker where Engine: ~Copyable {
     switch c.pointee.phase {
     case .connecting: connectAgain(c)
     case .relaying: endIfFinished(c)
-    case .accepting, .waiting, .handshaking, .upgrading, .closing: break
+    case .accepting, .waiting, .handshaking, .upgrading, .holding, .closing: break
     }
   }
 
@@ -126,9 +129,9 @@ extension Worker where Engine: ~Copyable {
     c.pointee.backend.toSend.removeAll(in: &engine.buffers)
     dropUnread(c)
     account(c)
+    leaveLimits(c)
     timers.clear(c.pointee.id.index)
     connections.remove(c.pointee.id)
-    shared.process.live.leave()
   }
 
   private mutating func account(_ c: ConnectionPointer) {
@@ -153,7 +156,7 @@ extension Worker where Engine: ~Copyable {
         c.pointee.end = EndReason(who: .operator, phase: c.pointee.phase, cause: .drained)
       }
       account(c)
-      shared.process.live.leave()
+      leaveLimits(c)
     }
   }
 }

@@ -1,4 +1,5 @@
 internal import Basics
+internal import Policy
 internal import Settings
 internal import TLS
 internal import Telemetry
@@ -38,6 +39,8 @@ struct Connection: ~Copyable {
 
   var listener: ListenerState
   let listenerCounters: CounterHandle<ListenerCounter>
+  /// What its listener has counted of it, for `leave`.
+  var isCounted = false
   var pool: PoolState?
   var chosen: BackendState?
   /// A bit per backend of the pool that was tried (the first 64).
@@ -50,6 +53,27 @@ struct Connection: ~Copyable {
   var session: TLSSession?
   /// What is left of TLS 1.3 once the handshake is over.
   var records: RecordLayer?
+  /// What the handshake is expected to cost, known from the ClientHello.
+  var handshakeClass = HandshakeClass.plain
+  /// Set aside of the worker's handshake budget; nil before admission, and once settled.
+  var reservation: HandshakeBudget.Reservation?
+  /// The place in the table of addresses.
+  var addressPass: AddressPass?
+  /// True exactly while a PROXY header is due.
+  var expectsProxyHeader = false
+  /// ClientHellos looked at that weren't whole yet.
+  var helloScans: UInt8 = 0
+  /// Set when a limit refused the client.
+  var refusal: AdmissionSnapshot.Refusal?
+  /// When the refused client may come again: what it is told, and when a held one is let go.
+  var returnSlot = MonotonicTime.zero
+  /// True exactly when the client had been told this slot at an earlier refusal, and came before it.
+  var hasEarlierSlot = false
+  /// True exactly when the client gets its refusal in words, once it can read them.
+  var isRefused = false
+  /// When the connection last entered the handshake queue, and how long it has been there in all.
+  var queuedAt = MonotonicTime.zero
+  var queuedNanoseconds: UInt64 = 0
   /// True exactly while the connection is in the worker's handshake queue.
   var isQueued = false
   /// True exactly while the connection is in the worker's list of those that wait for buffers.
@@ -129,7 +153,7 @@ struct PhaseDurations {
     case .handshaking: handshaking += nanoseconds
     case .upgrading: upgrading += nanoseconds
     case .connecting: connecting += nanoseconds
-    case .accepting, .relaying, .closing: break
+    case .accepting, .relaying, .holding, .closing: break
     }
   }
 }

@@ -8,6 +8,7 @@ extension Worker where Engine: ~Copyable {
     guard let id = connections.tenant(at: index), let c = connections.pointer(id) else { return }
     switch c.pointee.phase {
     case .accepting, .waiting, .handshaking: close(c, by: .client, .deadline, .now)
+    case .holding: releaseHeld(c)
     case .upgrading: refuse(c, .requestTimeout, .deadline, by: .client)
     case .connecting: connectingTookTooLong(c)
     case .relaying: lookAtIdle(c)

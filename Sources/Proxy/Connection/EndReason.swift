@@ -17,6 +17,8 @@ public enum EndCause: UInt8, Sendable, CaseIterable {
   case refused
   /// No backend could be reached.
   case unreachable
+  /// A limit: of connections, of a rate, of the waiting room, of an address; or an address that is denied.
+  case limited
   /// Descriptors, buffers or slots ran out.
   case exhausted
   /// The drain window or a stop.

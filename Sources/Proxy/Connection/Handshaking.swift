@@ -1,4 +1,5 @@
 internal import Basics
+internal import Policy
 internal import Settings
 internal import TLS
 internal import Telemetry
@@ -16,6 +17,7 @@ extension Worker where Engine: ~Copyable {
   mutating func queueHandshake(_ c: ConnectionPointer) {
     guard !c.pointee.isQueued, !c.pointee.client.received.isEmpty else { return }
     c.pointee.isQueued = true
+    c.pointee.queuedAt = now
     handshakes.append(c.pointee.id)
   }
 
@@ -27,6 +29,7 @@ extension Worker where Engine: ~Copyable {
       guard let id = handshakes.removeFirst() else { return }
       guard let c = connections.pointer(id), c.pointee.isQueued else { continue }
       c.pointee.isQueued = false
+      c.pointee.queuedNanoseconds += clock.nanoseconds &- c.pointee.queuedAt.nanoseconds
       guard c.pointee.phase == .handshaking else { continue }
       let step = continueHandshake(c)
       let after = engine.readClock()
@@ -101,6 +104,21 @@ extension Worker where Engine: ~Copyable {
     }
   }
 
+  /// Where the time went since the ClientHello was admitted.
+  private func recordTimes(_ c: ConnectionPointer, _ resumed: Bool) {
+    let whole = now.nanoseconds &- c.pointee.phaseEnteredAt.nanoseconds
+    let (queue, cpu) = (c.pointee.queuedNanoseconds, c.pointee.handshakeNanoseconds)
+    let split = resumed ? shared.handshakeTimes.resumed : shared.handshakeTimes.full
+    split.record(queue: queue, cpu: cpu, network: whole > queue + cpu ? whole - queue - cpu : 0)
+  }
+
+  /// The class as it turned out: a ticket of ours may have lapsed.
+  private func actualClass(_ c: ConnectionPointer) -> HandshakeClass {
+    let isTLS13 = c.pointee.tlsVersion == .tls13
+    let isRSA = c.pointee.handshakeClass == .tls12RSA || c.pointee.handshakeClass == .tls13RSA
+    return HandshakeClass(isTLS13 ? .tls13 : .tls12, isRSA ? .rsa : .ecdsa, isResumed: c.pointee.tlsResumed)
+  }
+
   /// Goes on without OpenSSL's object, where our record layer can take over.
   private mutating func handOver(_ c: ConnectionPointer) {
     guard let records = c.pointee.session?.handOver() else { return }
@@ -117,10 +135,12 @@ extension Worker where Engine: ~Copyable {
 
   private mutating func handshakeDone(_ c: ConnectionPointer) {
     let resumed = c.pointee.session?.isResumed ?? false
+    recordTimes(c, resumed)
     c.pointee.tlsResumed = resumed
     c.pointee.tlsVersion = c.pointee.session?.version == .tls13 ? .tls13 : .tls12
     counters.add(resumed ? .handshakesResumed : .handshakesFull)
     counters.add(.connectionsTLSLive)
+    settle(c, as: actualClass(c))
     handOver(c)
     c.pointee.listenerCounters.add(resumed ? .handshakesResumed : .handshakesFull)
     if c.pointee.listener.settings.mode == .tcp {

@@ -13,6 +13,8 @@ public enum Phase: UInt8, Sendable, CaseIterable {
   case connecting
   /// Bytes in both directions.
   case relaying
+  /// A refused client, kept idle until it is told to come again.
+  case holding
   /// Waiting for what is in flight, then gone.
   case closing
 }

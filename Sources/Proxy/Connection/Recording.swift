@@ -26,6 +26,7 @@ extension Worker where Engine: ~Copyable {
     record.tlsVersion = c.pointee.tlsVersion
     record.tlsResumed = c.pointee.tlsResumed
     record.status = c.pointee.status
+    record.refusal = c.pointee.refusal
     return record
   }
 }

@@ -208,6 +208,7 @@ extension Worker where Engine: ~Copyable {
     case .upgrading: continueUpgrading(c)
     case .connecting: if c.pointee.exchange == .request { pumpFromClient(c) }
     case .relaying: pumpFromClient(c)
+    case .holding: continueHolding(c)
     case .closing: c.pointee.client.received.removeAll(in: &engine.buffers)
     }
   }
@@ -217,6 +218,7 @@ extension Worker where Engine: ~Copyable {
     case .accepting, .waiting, .handshaking, .upgrading: break
     case .connecting: continueConnecting(c)
     case .relaying: pumpFromBackend(c)
+    case .holding: break
     case .closing: c.pointee.backend.received.removeAll(in: &engine.buffers)
     }
   }
@@ -227,6 +229,8 @@ extension Worker where Engine: ~Copyable {
     switch (side, c.pointee.phase) {
     case (.client, .accepting), (.client, .waiting), (.client, .handshaking), (.client, .upgrading):
       closeIfAbandoned(c)
+    case (.client, .holding):
+      close(c, by: .client, .limited, .orderly)
     case (.client, .connecting):
       if c.pointee.exchange == .webSocket { close(c, by: .client, .truncated, .now) }
     case (.backend, .connecting):

@@ -85,6 +85,7 @@ extension Worker where Engine: ~Copyable {
     counters.add(.requests)
     c.pointee.listenerCounters.add(.requests)
     let listener = c.pointee.listener
+    guard !c.pointee.isRefused else { return refuseReadably(c, request, head) }
     guard request.isUpgrade || listener.settings.plainHTTP == .pass else {
       return refuse(c, .upgradeRequired, .refused, by: .proxy)
     }
@@ -121,7 +122,7 @@ extension Worker where Engine: ~Copyable {
   }
 
   /// What came behind the head is the client's first plain bytes for the backend.
-  private mutating func keepRest(_ c: ConnectionPointer, after length: Int) {
+  mutating func keepRest(_ c: ConnectionPointer, after length: Int) {
     let buffer = c.pointee.head
     c.pointee.head = .none
     let rest = engine.buffers.count(buffer) - length

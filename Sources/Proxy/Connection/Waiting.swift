@@ -1,26 +1,186 @@
 internal import Basics
+internal import Policy
 internal import Settings
+internal import TLS
+internal import Telemetry
+internal import Wire
 
-/// Phase 2: nothing is spent on a client before its first byte.
+/// Phase 2: the client's first bytes tell what it would cost, without any crypto; then it waits for its turn.
 extension Worker where Engine: ~Copyable {
+  /// Clients let in or refused in one turn at most, so that live connections are served between.
+  private static var admissionsPerTurn: Int { 256 }
+  /// Looks at a ClientHello that isn't whole. Honest ones come in a few pieces.
+  private static var helloScansMax: UInt8 { 64 }
+
   mutating func startWaiting(_ c: ConnectionPointer) {
-    let listener = c.pointee.listener
-    if listener.settings.mode == .tcp && listener.settings.tls == nil {
-      // The protocol may be one where the server speaks first.
-      c.pointee.exchange = .stream
-      return startConnecting(c, to: listener.defaultPool)
-    }
     enter(c, .waiting, for: nil)
     clientHasBytes(c)
   }
 
-  /// The first byte is here.
   mutating func continueWaiting(_ c: ConnectionPointer) {
-    guard !c.pointee.client.received.isEmpty else { return closeIfAbandoned(c) }
-    if c.pointee.isTLS {
-      startHandshaking(c)
-    } else {
-      startUpgrading(c)
+    guard !admission.contains(c.pointee.id) else { return closeIfAbandoned(c) }
+    if c.pointee.expectsProxyHeader {
+      guard readProxyHeader(c) else { return closeIfAbandoned(c) }
     }
+    let listener = c.pointee.listener.settings
+    if listener.tls == nil {
+      // The protocol behind `mode: tcp` may be one where the server speaks first.
+      guard listener.mode == .tcp || !c.pointee.client.received.isEmpty else { return closeIfAbandoned(c) }
+    } else {
+      guard readHello(c) else { return closeIfAbandoned(c) }
+    }
+    enterRoom(c)
+  }
+
+  // MARK: What the first bytes tell
+
+  /// False when the header isn't whole yet, or the connection has been closed.
+  private mutating func readProxyHeader(_ c: ConnectionPointer) -> Bool {
+    guard gatherFirst(c) else { return false }
+    switch ProxyHeader.scan(bytes(c.pointee.client.received.head).span) {
+    case .incomplete: return false
+    case .malformed:
+      refuseBeforeTLS(c, .proxyHeader)
+      return false
+    case .complete(let header, let length):
+      consumed(c, length)
+      c.pointee.expectsProxyHeader = false
+      // LOCAL: the peer speaks for itself, a health check for example.
+      if !header.isLocal, let source = header.source { c.pointee.address = source }
+      return passesAddress(c)
+    }
+  }
+
+  /// False when the ClientHello isn't whole yet, or the connection has been closed.
+  private mutating func readHello(_ c: ConnectionPointer) -> Bool {
+    guard gatherFirst(c) else { return false }
+    var scanner = ClientHelloScanner()
+    switch scanner.scan(bytes(c.pointee.client.received.head).span) {
+    case .incomplete:
+      c.pointee.helloScans += 1
+      if c.pointee.helloScans > Self.helloScansMax { refuseBeforeTLS(c, .malformedHello) }
+      return false
+    case .notTLS:
+      refuseBeforeTLS(c, .notTLS)
+      return false
+    case .malformed:
+      // OpenSSL tells the client why, with the alert that is due; no crypto comes to that.
+      return true
+    case .complete(let hello):
+      c.pointee.handshakeClass = classify(hello, c.pointee.listener.contexts[shared.index])
+      return true
+    }
+  }
+
+  private func classify(_ hello: ClientHello, _ context: TLSContext?) -> HandshakeClass {
+    guard let context else { return .plain }
+    let keys = context.ticketKeys
+    let isTLS13 = hello.offersTLS13
+    let resumes = isTLS13
+      ? hello.pskTickets.contains { isLive($0, keys) } : hello.ticket.map { isLive($0, keys) } ?? false
+    let isECDSA = context.hasECDSA && (hello.takesECDSA || !context.hasRSA)
+    return HandshakeClass(isTLS13 ? .tls13 : .tls12, isECDSA ? .ecdsa : .rsa, isResumed: resumes)
+  }
+
+  private func isLive(_ ticket: TicketName, _ keys: TicketKeys?) -> Bool {
+    let name = (ticket.high.bigEndian, ticket.low.bigEndian)
+    return withUnsafeBytes(of: name) { keys?.knows(ticket: $0) ?? false }
+  }
+
+  /// Brings the first bytes into one buffer, as far as it has room. False when there are none.
+  private mutating func gatherFirst(_ c: ConnectionPointer) -> Bool {
+    guard let first = c.pointee.client.received.removeFirst(in: engine.buffers) else { return false }
+    while !c.pointee.client.received.isEmpty {
+      let next = c.pointee.client.received.head
+      let count = min(engine.buffers.room(first), engine.buffers.count(next))
+      guard count > 0 else { break }
+      let (start, filled) = (engine.buffers.start(first), engine.buffers.count(first))
+      (engine.buffers.base(first) + start + filled).copyMemory(
+        from: engine.buffers.bytes(next).baseAddress!, byteCount: count)
+      engine.buffers.setPayload(first, start: start, count: filled + count)
+      consumed(c, count)
+    }
+    c.pointee.client.received.prepend(first, in: &engine.buffers)
+    return true
+  }
+
+  // MARK: The room
+
+  private mutating func enterRoom(_ c: ConnectionPointer) {
+    let patience = topology.settings.waitingRoom.patience
+    let entrance = admission.enter(
+      c.pointee.id, listener: c.pointee.listener.number, c.pointee.handshakeClass, patience: patience, now: now)
+    switch entrance {
+    case .waiting:
+      // The room sees to the patience; the timer only guards against its being wrong.
+      timers.set(c.pointee.id.index, at: now + patience + .seconds(1))
+      closeIfAbandoned(c)
+    case .refused(let reason): refuseByLimit(c, AdmissionSnapshot.Refusal(reason))
+    }
+  }
+
+  /// Lets in whose turn it is. Called once a turn, when live connections have been served.
+  mutating func runAdmission() {
+    nextAdmission = nil
+    for _ in 0..<Self.admissionsPerTurn {
+      switch admission.next(now: now) {
+      case .admit(let admitted): admit(admitted)
+      case .refuse(let slot, let reason):
+        if let c = connections.pointer(slot) { refuseByLimit(c, AdmissionSnapshot.Refusal(reason)) }
+        continueClosing(slot)
+      case .wait(let time):
+        nextAdmission = time
+        return
+      case .idle: return
+      }
+    }
+    nextAdmission = now
+  }
+
+  private mutating func admit(_ admitted: Admission) {
+    guard let c = connections.pointer(admitted.slot), c.pointee.phase == .waiting else { return }
+    c.pointee.reservation = admitted.reservation
+    proceed(c)
+    continueClosing(admitted.slot)
+  }
+
+  /// Goes on behind the room.
+  mutating func proceed(_ c: ConnectionPointer) {
+    if c.pointee.isTLS { return startHandshaking(c) }
+    settle(c, as: .plain)
+    guard c.pointee.listener.settings.mode == .tcp else { return startUpgrading(c) }
+    c.pointee.exchange = .stream
+    startConnecting(c, to: c.pointee.listener.defaultPool)
+  }
+
+  // MARK: Giving back
+
+  /// Settles what was set aside for the handshake. Once, however it ended.
+  mutating func settle(_ c: ConnectionPointer, as actual: HandshakeClass?) {
+    guard let reservation = c.pointee.reservation else {
+      if c.pointee.isRefused { refusals.charge(nanoseconds: c.pointee.handshakeNanoseconds, now: now) }
+      return
+    }
+    c.pointee.reservation = nil
+    admission.budget.settle(
+      reservation, measuredAs: actual, nanoseconds: c.pointee.handshakeNanoseconds, now: now)
+  }
+
+  /// What a connection that closes has of the room, the budgets and the held.
+  mutating func leaveAdmission(_ c: ConnectionPointer) {
+    switch c.pointee.phase {
+    case .waiting: admission.leave(c.pointee.id)
+    case .handshaking: settle(c, as: nil)
+    case .holding: _ = held.leave(c.pointee.id)
+    case .accepting, .upgrading, .connecting, .relaying, .closing: break
+    }
+  }
+
+  /// What a connection that is gone has of the limits.
+  mutating func leaveLimits(_ c: ConnectionPointer) {
+    if let pass = c.pointee.addressPass { shared.process.addresses.leave(pass) }
+    c.pointee.addressPass = nil
+    c.pointee.listener.live.leave()
+    shared.process.live.leave()
   }
 }

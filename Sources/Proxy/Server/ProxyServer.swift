@@ -1,5 +1,6 @@
 internal import Basics
 internal import Dispatch
+internal import Policy
 public import Settings
 internal import Synchronization
 internal import TLS
@@ -17,7 +18,7 @@ public final class ProxyServer: Sendable {
 
   private let state: Mutex<State>
   private let workers: [WorkerShared]
-  private let process = ProcessShared()
+  private let process: ProcessShared
   private let material: TLSMaterial
   private let startedAt: MonotonicTime
   /// As large as they were made at the start: a reload doesn't change tables and rings.
@@ -34,9 +35,10 @@ public final class ProxyServer: Sendable {
   public init(settings: Settings) throws(ProxyError) {
     raiseDescriptorLimit()
     startedAt = .current()
-    let process = self.process
     let material = try TLSMaterial(settings, workers: workerCount(settings), now: startedAt)
     self.material = material
+    let process = ProcessShared(settings: settings, workers: material.workers)
+    self.process = process
     workers = (0..<material.workers).map {
       WorkerShared(index: $0, process: process, library: material.libraries[$0])
     }
@@ -53,16 +55,12 @@ public final class ProxyServer: Sendable {
   ) throws(ProxyError) -> Topology {
     let workers = material.workers
     let pools = Topology.makePools(settings, workers: workers, continuing: old)
-    var listeners: [ListenerState] = []
-    for listener in settings.listeners {
-      listeners.append(
-        ListenerState(
-          listener, pools: pools, contexts: try material.contexts(listener), workers: workers,
-          continuing: old?.listeners.first { $0.settings.name == listener.name }))
-    }
+    let listeners = Topology.makeListeners(
+      settings, pools: pools, contexts: try material.contexts(settings), workers: workers, continuing: old)
     let binds = try ListeningSockets.open(
       listeners, continuing: old?.binds ?? [], workers: workers, rings: rings, &nextBindIndex)
-    return Topology(settings: settings, listeners: listeners, pools: pools, binds: binds)
+    return Topology(
+      settings: settings, listeners: listeners, pools: pools, binds: binds, continuing: old)
   }
 
   /// Starts the workers' threads; returns once all of them accept.
@@ -93,7 +91,12 @@ public final class ProxyServer: Sendable {
     var inForce = settings
     inForce.workers = old.settings.workers
     let topology = try Self.build(inForce, material, rings: layout.rings, continuing: old, &next)
-    material.ticketKeys?.setLifetime(TLSMaterial.ticketLifetime(settings))
+    material.adopt(settings)
+    process.change(settings, now: .current())
+    for listener in topology.listeners {
+      let limit = RateLimit(listener.settings.connectionRate, burst: listener.settings.connectionBurst)
+      listener.gate.limiter.change(to: limit, now: .current())
+    }
     let done = workers.map { $0.mailbox.send(.apply(topology)) }
     state.withLock {
       $0.topology = topology
@@ -122,8 +125,16 @@ public final class ProxyServer: Sendable {
     for worker in workers { worker.records.drain { body($0) } }
   }
 
-  /// Makes a new ticket key when it is time; call about once a minute.
-  public func rotateTicketKeys() { material.ticketKeys?.rotate(now: .current()) }
+  /// Lets ticket keys go on with the time; call once a minute.
+  public func rotateTicketKeys() {
+    material.rotateTicketKeys(of: state.withLock { $0.topology.listeners }, now: .current())
+  }
+
+  /// For `show tls-keys`.
+  public func ticketKeys() -> [TicketKeyList] { state.withLock { $0.topology }.ticketKeyLists }
+
+  /// All listeners' certificates, for monitors.
+  public func certificates() -> [ServedCertificate] { state.withLock { $0.topology }.servedCertificates }
 
   /// The figures of this moment.
   public func snapshot() -> Snapshot {
@@ -132,6 +143,8 @@ public final class ProxyServer: Sendable {
     snapshot.workers = workers.map { Counted(summing: [$0.counters]) }
     snapshot.directDescriptors = 2 * layout.connectionsPerWorker * workers.count
     snapshot.isDraining = isDraining
+    snapshot.admission = AdmissionSnapshot(process, workers, topology.settings, now: snapshot.now)
+    snapshot.handshakes = HandshakeTimes(workers.map(\.handshakeTimes))
     snapshot.listeners = topology.listeners.map { listener in
       ListenerSnapshot(
         settings: listener.settings,

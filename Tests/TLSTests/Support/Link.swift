@@ -1,3 +1,4 @@
+import Testing
 import TLS
 
 /// A session and the bytes under way to it: what a connection's buffers are in the proxy.
@@ -102,4 +103,23 @@ func makeContext(
   var configuration = TLSConfiguration(certificates: certificates.map(\.source))
   adjust(&configuration)
   return try TLSContext(configuration, library: TLSLibrary(), ticketKeys: ticketKeys)
+}
+
+/// Connects, and gives what the client could resume later.
+func connect(
+  _ context: TLSContext, _ version: Int32, _ session: TestClient.Session? = nil,
+  _ certificate: TestCertificate? = nil
+) -> (isResumed: Bool, session: TestClient.Session?) {
+  let client = TestClient(.init(version: version, session: session, certificate: certificate))
+  let link = Link(context)
+  #expect(link.handshake(with: client) == (.established, .done))
+  // The tickets of TLS 1.3 come behind the handshake.
+  link.write([1], to: client)
+  #expect(client.read().bytes == [1])
+  client.write([2])
+  #expect(link.read(for: client).bytes == [2])
+  #expect(link.isResumed == client.isResumed)
+  // A client forgets the session of a connection that didn't end in order.
+  client.closeNotify()
+  return (link.isResumed, client.session)
 }

@@ -18,7 +18,10 @@ struct TestCertificate: Sendable {
   static let localhostRSA = make(.rsa, names: ["localhost"])
 
   /// - Parameter names: DNS names for the extension; with none, `commonName` stands alone.
-  static func make(_ kind: Key, names: [String], commonName: String = "test") -> TestCertificate {
+  /// - Parameter seconds: how long it is valid from now on.
+  static func make(
+    _ kind: Key, names: [String], commonName: String = "test", seconds: Int = 86400
+  ) -> TestCertificate {
     let key = kind == .p256 ? shim_EVP_EC_gen("P-256") : shim_EVP_RSA_gen(2048)
     let certificate = X509_new()
     defer {
@@ -27,8 +30,8 @@ struct TestCertificate: Sendable {
     }
     X509_set_version(certificate, 2)
     ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate), 1)
-    X509_gmtime_adj(X509_getm_notBefore(certificate), -60)
-    X509_gmtime_adj(X509_getm_notAfter(certificate), 86400)
+    X509_gmtime_adj(X509_getm_notBefore(certificate), -100_000)
+    X509_gmtime_adj(X509_getm_notAfter(certificate), seconds)
     X509_set_pubkey(certificate, key)
     let subject = X509_get_subject_name(certificate)
     X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, commonName, -1, -1, 0)
@@ -43,6 +46,52 @@ struct TestCertificate: Sendable {
     return TestCertificate(
       certificatePEM: text { PEM_write_bio_X509($0, certificate) },
       keyPEM: text { PEM_write_bio_PrivateKey($0, key, nil, nil, 0, nil, nil) })
+  }
+
+  /// Parsed; gone once `body` returns.
+  func withObjects<Result>(_ body: (_ certificate: OpaquePointer, _ key: OpaquePointer) -> Result) -> Result {
+    let (certificateBIO, keyBIO) = (Self.bio(certificatePEM), Self.bio(keyPEM))
+    let certificate = PEM_read_bio_X509(certificateBIO, nil, nil, nil)!
+    let key = PEM_read_bio_PrivateKey(keyBIO, nil, nil, nil)!
+    defer {
+      BIO_free(certificateBIO)
+      BIO_free(keyBIO)
+      X509_free(certificate)
+      EVP_PKEY_free(key)
+    }
+    return body(certificate, key)
+  }
+
+  private static func bio(_ text: String) -> OpaquePointer? {
+    let bio = BIO_new(BIO_s_mem())
+    let bytes = Array(text.utf8)
+    precondition(BIO_write(bio, bytes, Int32(bytes.count)) == Int32(bytes.count))
+    return bio
+  }
+
+  /// An OCSP response in DER, signed by the certificate itself.
+  /// - Parameter seconds: from now until it expires.
+  func staple(seconds: Int, status: Int32 = V_OCSP_CERTSTATUS_GOOD) -> [UInt8] {
+    withObjects { certificate, key in
+      let basic = OCSP_BASICRESP_new()
+      let this = X509_gmtime_adj(nil, -100_000)
+      let next = X509_gmtime_adj(nil, seconds)
+      let id = OCSP_cert_to_id(EVP_sha1(), certificate, certificate)
+      defer {
+        OCSP_BASICRESP_free(basic)
+        ASN1_TIME_free(this)
+        ASN1_TIME_free(next)
+        OCSP_CERTID_free(id)
+      }
+      precondition(OCSP_basic_add1_status(basic, id, status, 0, this, this, next) != nil)
+      precondition(OCSP_basic_sign(basic, certificate, key, EVP_sha256(), nil, 0) == 1)
+      let response = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic)
+      defer { OCSP_RESPONSE_free(response) }
+      var bytes: UnsafeMutablePointer<UInt8>?
+      let count = i2d_OCSP_RESPONSE(response, &bytes)
+      defer { CRYPTO_free(bytes, nil, 0) }
+      return Array(UnsafeBufferPointer(start: bytes, count: Int(count)))
+    }
   }
 
   /// The key, protected by a password.

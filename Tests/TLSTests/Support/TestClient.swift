@@ -14,6 +14,11 @@ final class TestClient {
     var ciphers: String? = nil
     /// A session to be resumed; the client takes a reference of its own.
     var session: Session? = nil
+    /// What the client shows when it is asked.
+    var certificate: TestCertificate? = nil
+    var groups: String? = nil
+    /// True exactly when it asks for an OCSP response.
+    var wantsStaple = false
   }
 
   final class Session {
@@ -45,7 +50,16 @@ final class TestClient {
     }
     if let list = options.cipherSuites { precondition(SSL_CTX_set_ciphersuites(context, list) == 1) }
     if let list = options.ciphers { precondition(SSL_CTX_set_cipher_list(context, list) == 1) }
+    if let list = options.groups { precondition(shim_SSL_CTX_set1_groups_list(context, list) == 1) }
+    if let certificate = options.certificate {
+      certificate.withObjects { [context] certificate, key in
+        precondition(SSL_CTX_use_certificate(context, certificate) == 1)
+        precondition(SSL_CTX_use_PrivateKey(context, key) == 1)
+      }
+    }
     ssl = SSL_new(context)
+    // SSL_set_tlsext_status_type, SSL_CTRL_SET_TLSEXT_STATUS_REQ_TYPE.
+    if options.wantsStaple { SSL_ctrl(ssl, 65, Int(TLSEXT_STATUSTYPE_ocsp), nil) }
     incoming = BIO_new(BIO_s_mem())
     outgoing = BIO_new(BIO_s_mem())
     SSL_set_bio(ssl, incoming, outgoing)
@@ -115,6 +129,15 @@ final class TestClient {
   var isResumed: Bool { SSL_session_reused(ssl) == 1 }
   var version: Int32 { SSL_version(ssl) }
   var cipherID: UInt16 { SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(ssl)) }
+
+  /// The OCSP response that came; nil when none did.
+  var staple: [UInt8]? {
+    // SSL_CTRL_GET_TLSEXT_STATUS_REQ_OCSP_RESP.
+    var bytes: UnsafePointer<UInt8>?
+    let count = withUnsafeMutablePointer(to: &bytes) { SSL_ctrl(ssl, 70, 0, UnsafeMutableRawPointer($0)) }
+    guard count > 0, let bytes else { return nil }
+    return Array(UnsafeBufferPointer(start: bytes, count: count))
+  }
 
   /// The kind of key in the server's certificate (EVP_PKEY_EC, EVP_PKEY_RSA).
   var serverKeyType: Int32 {

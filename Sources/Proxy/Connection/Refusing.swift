@@ -1,0 +1,120 @@
+internal import Basics
+internal import Policy
+internal import Settings
+internal import Synchronization
+internal import Telemetry
+internal import Wire
+
+/// Saying no: ahead of TLS at no cost, or in words where the budget for that has some left; in both cases so
+/// that the refused come back as a line and not as a wall.
+extension Worker where Engine: ~Copyable {
+  /// Holds an address against rules and limits. False when the connection has been refused.
+  mutating func passesAddress(_ c: ConnectionPointer) -> Bool {
+    guard let address = c.pointee.address?.ipAddress else { return true }
+    guard c.pointee.listener.rules.permits(address) else {
+      refuseBeforeTLS(c, .denied)
+      return false
+    }
+    noteArrival(c, address)
+    guard !topology.settings.limits.perAddress.isUnlimited else { return true }
+    switch shared.process.addresses.enter(address, now: now) {
+    case .admitted(let pass):
+      c.pointee.addressPass = pass
+      return true
+    case .refused(let reason):
+      refuseBeforeTLS(c, reason == .connections ? .addressConnections : .addressRate)
+      return false
+    }
+  }
+
+  /// One that had been told when to come, and comes before, keeps its slot: impatience doesn't pay.
+  private mutating func noteArrival(_ c: ConnectionPointer, _ address: IPAddress) {
+    guard shared.process.hasTold.load(ordering: .relaxed) else { return }
+    if case .early(let slot) = shared.process.ledger.arrived(address, now: now) {
+      c.pointee.returnSlot = slot
+      c.pointee.hasEarlierSlot = true
+    }
+  }
+
+  /// Refuses in words where the client can get any and the budget allows, otherwise ahead of TLS.
+  mutating func refuseByLimit(_ c: ConnectionPointer, _ reason: AdmissionSnapshot.Refusal) {
+    let handshake = c.pointee.isTLS ? admission.budget.costs[c.pointee.handshakeClass] : 0
+    guard topology.settings.refusal.readable != .none, c.pointee.listener.settings.mode == .websocket,
+      refusals.canAfford(handshake: handshake, now: now)
+    else { return refuseBeforeTLS(c, reason) }
+    note(c, reason)
+    c.pointee.isRefused = true
+    reserveReturn(c)
+    timers.set(c.pointee.id.index, at: now + topology.settings.deadlines.handshaking)
+    proceed(c)
+  }
+
+  /// Nothing has been spent on it yet, and nothing is.
+  mutating func refuseBeforeTLS(_ c: ConnectionPointer, _ reason: AdmissionSnapshot.Refusal) {
+    guard c.pointee.phase != .closing else { return }
+    note(c, reason)
+    shared.admission.add(.beforeTLS)
+    let isReset = topology.settings.refusal.beforeTLS == .reset
+    close(c, by: .proxy, .limited, isReset ? .reset : .now)
+  }
+
+  private mutating func note(_ c: ConnectionPointer, _ reason: AdmissionSnapshot.Refusal) {
+    c.pointee.refusal = reason
+    shared.admission.add(reason.counter)
+  }
+
+  private mutating func reserveReturn(_ c: ConnectionPointer) {
+    guard !c.pointee.hasEarlierSlot else { return }
+    let away = admission.reserveReturn(
+      listener: c.pointee.listener.number, c.pointee.handshakeClass,
+      patience: topology.settings.waitingRoom.patience, now: now, using: &random)
+    c.pointee.returnSlot = now + away
+  }
+
+  // MARK: In words
+
+  /// The refused client's request is there: it gets its answer.
+  mutating func refuseReadably(
+    _ c: ConnectionPointer, _ request: RequestHead, _ head: UnsafeBufferPointer<UInt8>
+  ) {
+    if let address = c.pointee.address?.ipAddress {
+      shared.process.hasTold.store(true, ordering: .relaxed)
+      shared.process.ledger.refused(address, slot: c.pointee.returnSlot, now: now)
+    }
+    let begun = engine.readClock()
+    defer {
+      refusals.charge(refusal: engine.readClock().nanoseconds &- begun.nanoseconds, now: now)
+    }
+    if topology.settings.refusal.readable == .hold1013, request.isUpgrade, hold(c, request, head) { return }
+    shared.admission.add(.unavailable)
+    let wait = c.pointee.returnSlot.since(now)
+    refuse(c, .serviceUnavailable, .limited, by: .proxy, retryAfterSeconds: wait.retryAfterSeconds)
+  }
+}
+
+extension AdmissionSnapshot.Refusal {
+  init(_ reason: AdmissionRefusal) {
+    self =
+      switch reason {
+      case .roomFull: .roomFull
+      case .tooLong: .tooLong
+      case .patienceOver: .patienceOver
+      }
+  }
+
+  var counter: AdmissionCounter {
+    switch self {
+    case .roomFull: .roomFull
+    case .tooLong: .tooLong
+    case .patienceOver: .patienceOver
+    case .processLimit: .processLimit
+    case .listenerLimit: .listenerLimit
+    case .addressConnections: .addressConnections
+    case .addressRate: .addressRate
+    case .denied: .denied
+    case .notTLS: .notTLS
+    case .malformedHello: .malformedHello
+    case .proxyHeader: .proxyHeader
+    }
+  }
+}

@@ -1,0 +1,20 @@
+import Glibc
+import TLS
+
+/// A file that is gone with its last holder.
+final class TemporaryFile {
+  let path: String
+  var source: TLSConfiguration.Source { .file(path) }
+
+  init(_ bytes: [UInt8], mode: mode_t = 0o600) {
+    var template = Array("/tmp/tidegate-test-XXXXXX".utf8CString)
+    let descriptor = mkstemp(&template)
+    precondition(descriptor >= 0)
+    path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+    precondition(write(descriptor, bytes, bytes.count) == bytes.count)
+    precondition(fchmod(descriptor, mode) == 0)
+    close(descriptor)
+  }
+
+  deinit { unlink(path) }
+}
