@@ -19,6 +19,9 @@ def arguments():
     parser.add_argument("--clients", type=int, default=5000)
     parser.add_argument("--rate", type=int, default=500, help="limit: admitted connections a second")
     parser.add_argument("--timeout", type=float, default=10, help="clients' timeout in seconds")
+    parser.add_argument(
+        "--patience", type=float, help="limit: tidegate's waiting_room.patience; by default the clients' timeout")
+    parser.add_argument("--backoff", default="0.2,1", help="first and last step of the clients' backoff, seconds")
     parser.add_argument("--retry", choices=["backoff", "immediate", "retry-after"], default="backoff")
     parser.add_argument("--resumed-share", type=float, default=0)
     parser.add_argument("--rsa", action="store_true", help="RSA-2048 certificate instead of P-256")
@@ -47,12 +50,13 @@ class Storm:
         stay = ["--stay", o.stay] if o.stay is not None else []
         return herds.Herd(
             running, self.manner, o.clients, "--timeout", o.timeout, "--retry", o.retry,
+            "--backoff-base", o.backoff.split(",")[0], "--backoff-max", o.backoff.split(",")[1],
             "--resumed-share", o.resumed_share, "--seconds", o.seconds, *stay)
 
     def limit(self, index, name):
         """The herd against a limiter."""
         o, limiter = self.options, herds.limiters()[name]
-        with self.running(index, name, limiter.proxy, limiter.extra(o.rate)) as one:
+        with self.running(index, name, limiter.proxy, limiter.extra(o.rate, o.patience or o.timeout)) as one:
             calm_cost = self.cost_of_admission(one)
             before = one.cpu_seconds()
             seen = self.herd(one).reports()

@@ -56,6 +56,8 @@ public struct ListenerSnapshot: Sendable {
   public var bound: [Endpoint]
   public var isAccepting: Bool
   public var counters: Counted<ListenerCounter>
+  /// Connections that wait ahead of TLS now, all workers together.
+  public var waiting = 0
 }
 
 public struct PoolSnapshot: Sendable {

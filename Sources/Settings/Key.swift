@@ -1,7 +1,11 @@
 internal import Yams
 
 /// When a changed value is obeyed.
-enum Effect { case reload, restart }
+enum Effect {
+  case reload, restart
+  /// A lower value at once; a higher one than the start made room for, after a restart.
+  case restartToGrow
+}
 
 /// A key of a mapping: its name, where its value stands in the model (the default is what stands there
 /// before), how it is read, and when a change of it takes effect. A table of these is all that a part of
@@ -70,7 +74,11 @@ struct Place {
   func key(_ name: String, _ effect: Effect) -> Place {
     var place = self
     place.text += text.isEmpty || text.hasSuffix(" ") ? name : "." + name
-    if effect == .restart { place.effect = "; this takes effect after a restart" }
+    switch effect {
+    case .reload: break
+    case .restart: place.effect = "; this takes effect after a restart"
+    case .restartToGrow: place.effect = "; more than at the start there is room for only after a restart"
+    }
     return place
   }
 

@@ -37,6 +37,8 @@ extension Settings.Backend {
           backend.name = backend.address.description
         }
       })
+    let compareMapping = type.compare
+    type.compare = { compareMapping($0, $1, $2) + compareOrders($0, $1, $2) }
     let readMapping = type.read
     type.read = { node, reading in
       guard case .scalar = node, !node.isNothing else { return readMapping(node, reading) }

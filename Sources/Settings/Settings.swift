@@ -167,6 +167,7 @@ extension Settings {
     public var weight = 100
     /// Live connections at most; nil is no limit.
     public var connections: Int? = nil
+    public var orders = Orders()
     public init(name: String, address: Endpoint) {
       self.name = name
       self.address = address

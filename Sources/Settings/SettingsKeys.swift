@@ -31,7 +31,7 @@ extension Settings {
 extension Settings.Limits {
   static var keys: [Key<Self>] {
     [
-      Key("connections", \.connections, .integer(1...2_000_000), effect: .restart),
+      Key("connections", \.connections, .integer(1...2_000_000), effect: .restartToGrow),
       Key("connection_rate", optional: \.connectionRate, .rate, none: "off"),
       Key("connection_burst", optional: \.connectionBurst, .burst),
       Key(

@@ -97,10 +97,10 @@ public final class TLSContext {
       shim_SSL_CTX_set_tlsext_servername_callback(context, serverNameCallback, ourselves)
     }
     if !protocols.isEmpty { SSL_CTX_set_alpn_select_cb(context, protocolCallback, ourselves) }
-    _ = SSL_CTX_set_generate_session_id(context, sessionNameCallback)
     if certificates.contains(where: { $0.staple != nil }) {
       shim_SSL_CTX_set_tlsext_status_callback(context, stapleCallback, ourselves)
     }
+    _ = SSL_CTX_set_generate_session_id(context, sessionNameCallback)
     if ticketKeys != nil {
       SSL_CTX_set_tlsext_ticket_key_evp_cb(context, ticketCallback)
     } else {

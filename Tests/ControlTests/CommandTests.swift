@@ -7,10 +7,9 @@ import Testing
 
 @Suite struct CommandTests {
   private func context(
-    _ proxy: FakeProxy = FakeProxy(), rates: RateSampler = RateSampler(),
     reload: @escaping @Sendable () -> ReloadOutcome = { ReloadOutcome(succeeded: true, messages: []) }
   ) -> CommandContext {
-    CommandContext(proxy: proxy, rates: rates, reload: reload)
+    .over(reload: reload)
   }
 
   private func answer(_ line: String, level: Settings.Admin.Level = .admin) -> String {
@@ -82,10 +81,11 @@ import Testing
 
   @Test func noAnswerHoldsAnEmptyLine() {
     for line in [
-      "help", "show info", "show info desc", "show info typed", "show stat", "show servers state", "nope",
+      "help", "show info", "show info desc", "show info typed", "show stat", "show servers state",
+      "show table", "show table addresses", "show ledger", "set maxconn global 5", "set server", "nope",
     ] {
       let text = answer(line)
-      #expect(text.hasSuffix("\n\n"))
+      #expect(text.hasSuffix("\n\n") || text == "\n")
       #expect(!text.dropLast(2).contains("\n\n"), "\(line)")
     }
   }
@@ -97,6 +97,14 @@ import Testing
     #expect(columns.count == 25)
     #expect(lines[2] == "2 chat 1 a 10.0.0.1 2 0 100 100 90061 1 0 2 0 0 0 0 - 9001 - 0 0 - - 0")
     for row in lines[2...] { #expect(row.split(separator: " ").count == columns.count) }
+    var snapshot = Snapshot.sample()
+    snapshot.pools[0].backends[0].settings.orders.state = .drain
+    snapshot.pools[0].backends[0].settings.orders.weight = 7
+    snapshot.pools[0].backends[1].settings.orders.state = .maint
+    var session = CommandSession(level: .user)
+    let ordered = session.answer("show servers state", .over(FakeProxy(snapshot))).split(separator: "\n")
+    #expect(ordered[2].contains(" 10.0.0.1 2 8 7 100 "))
+    #expect(ordered[3].contains(" 0 1 100 100 "))
     #expect(answer("show servers state nope") == "Can't find backend.\n\n")
   }
 }

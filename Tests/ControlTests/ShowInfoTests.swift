@@ -23,10 +23,11 @@ import Testing
     Niced_tasks
     """.split(separator: ", ").map(String.init)
 
-  private func answer(_ line: String, rates: RateSampler = RateSampler()) -> [String] {
+  private func answer(
+    _ line: String, _ proxy: FakeProxy = FakeProxy(), rates: RateSampler = RateSampler()
+  ) -> [String] {
     var session = CommandSession(level: .user)
-    let context = CommandContext(proxy: FakeProxy(), rates: rates) { .init(succeeded: true, messages: []) }
-    return session.answer(line, context).split(separator: "\n").map(String.init)
+    return session.answer(line, .over(proxy, rates: rates)).split(separator: "\n").map(String.init)
   }
 
   @Test func hasHAProxysFieldsInHAProxysOrderAndThenOurs() {
@@ -82,11 +83,13 @@ import Testing
     var snapshot = Snapshot.sample()
     sampler.sample(snapshot)
     snapshot.workers = [Snapshot.counted([.connectionsAccepted: 512, .busyNanoseconds: 500_000_000])]
+    snapshot.admission.admitted = 300
     snapshot.now = snapshot.now + .seconds(1)
     sampler.sample(snapshot)
     let lines = answer("show info", rates: sampler)
     #expect(lines.contains("ConnRate: 500"))
     #expect(lines.contains("MaxConnRate: 500"))
+    #expect(lines.contains("SessRate: 300") && lines.contains("MaxSessRate: 300"))
     #expect(lines.contains("Idle_pct: 75"), "half of one of two workers")
   }
 }

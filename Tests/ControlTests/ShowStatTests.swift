@@ -1,5 +1,7 @@
 import Foundation
+import Proxy
 import Settings
+import Telemetry
 import Testing
 
 @testable import Control
@@ -10,12 +12,9 @@ import Testing
     # pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr,wredis,status,weight,act,bck,chkfail,chkdown,lastchg,downtime,qlimit,pid,iid,sid,throttle,lbtot,tracked,type,rate,rate_lim,rate_max,check_status,check_code,check_duration,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,hrsp_other,hanafail,req_rate,req_rate_max,req_tot,cli_abrt,srv_abrt,comp_in,comp_out,comp_byp,comp_rsp,lastsess,last_chk,last_agt,qtime,ctime,rtime,ttime,agent_status,agent_code,agent_duration,check_desc,agent_desc,check_rise,check_fall,check_health,agent_rise,agent_fall,agent_health,addr,cookie,mode,algo,conn_rate,conn_rate_max,conn_tot,intercepted,dcon,dses,wrew,connect,reuse,cache_lookups,cache_hits,srv_icur,src_ilim,qtime_max,ctime_max,rtime_max,ttime_max,eint,idle_conn_cur,safe_conn_cur,used_conn_cur,need_conn_est,uweight,agg_server_status,agg_server_status_check,agg_check_status,srid,sess_other,h1_sess,h2_sess,h3_sess,req_other,h1req,h2req,h3req,proto,priv_idle_cur,reqbin,reqbout,resbin,resbout,cache_hint_hits,-,
     """
 
-  private func answer(_ line: String) -> [String] {
+  private func answer(_ line: String, _ proxy: FakeProxy = FakeProxy()) -> [String] {
     var session = CommandSession(level: .user)
-    let context = CommandContext(proxy: FakeProxy(), rates: RateSampler()) {
-      .init(succeeded: true, messages: [])
-    }
-    return session.answer(line, context).split(separator: "\n").map(String.init)
+    return session.answer(line, .over(proxy)).split(separator: "\n").map(String.init)
   }
 
   /// A CSV line by column; nothing in the sample but one address needs quotes.
@@ -56,6 +55,47 @@ import Testing
     #expect(rows[1]["smax"] == "6" && rows[1]["econ"] == "1" && rows[1]["addr"] == "10.0.0.1:9001")
     #expect(rows[2]["addr"] == "unix:/run/b, the other.sock")
     #expect(rows[3]["algo"] == "leastconn" && rows[3]["mode"] == "http")
+  }
+
+  @Test func listenersShowWhoWaitsAndWhoWasRefused() {
+    var snapshot = Snapshot.sample()
+    snapshot.settings.waitingRoom.capacity = 77
+    snapshot.listeners[0].settings.connections = 900
+    snapshot.listeners[0].settings.connectionRate = Rate(90, per: .seconds(60))
+    snapshot.listeners[0].waiting = 5
+    snapshot.listeners[0].counters = Snapshot.counted([
+      .connectionsRefusedBeforeTLS: 6, .connectionsRefusedReadably: 7,
+    ])
+    let listener = row(answer("show stat", FakeProxy(snapshot))[1])
+    let shown = ["slim", "qcur", "qmax", "qlimit", "dcon", "dses", "rate_lim"].map { listener[$0] }
+    #expect(shown == ["900", "5", "5", "77", "6", "7", "2"])
+    #expect(row(answer("show stat")[1])["rate_lim"] == "0")
+  }
+
+  @Test func backendsShowWhatAnOperatorOrdered() {
+    var snapshot = Snapshot.sample()
+    snapshot.pools[0].backends[0].settings.orders.state = .maint
+    snapshot.pools[0].backends[1].settings.orders.weight = 7
+    var rows = answer("show stat chat", FakeProxy(snapshot)).dropFirst().map(row)
+    #expect(rows.map { $0["status"] } == ["MAINT", "no check", "UP"])
+    #expect(rows.map { $0["weight"] } == ["0", "7", "7"])
+    #expect(rows.map { $0["uweight"] } == ["100", "7", "107"])
+    #expect(rows[2]["act"] == "1")
+    snapshot.pools[0].backends[1].settings.orders.state = .drain
+    rows = answer("show stat chat", FakeProxy(snapshot)).dropFirst().map(row)
+    #expect(rows.map { $0["status"] } == ["MAINT", "DRAIN", "DOWN"])
+  }
+
+  @Test func theLongestQueueIsRemembered() {
+    let sampler = RateSampler()
+    var snapshot = Snapshot.sample()
+    snapshot.listeners[0].waiting = 40
+    sampler.sample(snapshot)
+    snapshot.listeners[0].waiting = 3
+    var session = CommandSession(level: .user)
+    let text = session.answer("show stat", .over(FakeProxy(snapshot), rates: sampler))
+    let listener = row(String(text.split(separator: "\n")[1]))
+    #expect(listener["qcur"] == "3" && listener["qmax"] == "40")
   }
 
   @Test func everyRowHasAsManyFieldsAsTheHeader() {

@@ -26,7 +26,7 @@ private final class Bench {
     var settings = Settings.Admin.StatsSocket(path: path)
     settings.level = level
     settings.mode = mode
-    let context = CommandContext(proxy: FakeProxy(), rates: RateSampler(), socketFigures: figures) {
+    let context = CommandContext.over(socketFigures: figures) {
       ReloadOutcome(succeeded: false, messages: ["broken.yaml:1:1: no"])
     }
     return try StatsSocket(settings, group: group, context: context, idleDeadline: idle)

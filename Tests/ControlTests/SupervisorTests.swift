@@ -123,6 +123,34 @@ private final class Bench {
     try bench.supervisor.run()
   }
 
+  @Test func anOrderHoldsUntilTheNextReload() throws {
+    let bench = try Bench()
+    let client = StatsClient(path: bench.socket)
+    #expect(!(try client.send("disable server chat/127.0.0.1:2;set maxconn global 55").isError))
+    #expect(bench.proxy.snapshot().settings.pools[0].backends[0].orders.state == .maint)
+    let outcome = bench.supervisor.reload()
+    #expect(
+      outcome.messages == [
+        "limits.connections is now 9900, was 55; more than at the start there is room for only after a restart",
+        "pool \"chat\": backend \"127.0.0.1:2\": state is now ready, was maint",
+      ])
+    #expect(bench.proxy.snapshot().settings.pools[0].backends[0].orders.state == .ready)
+    try bench.supervisor.run()
+  }
+
+  @Test func anOrderThatTheProxyRefusesIsForgotten() throws {
+    let bench = try Bench()
+    bench.proxy.state.withLock { $0.refusal = ProxyError("no such certificate") }
+    let reply = try StatsClient(path: bench.socket).send("set maxconn global 55")
+    #expect(reply.text.hasPrefix("no such certificate"))
+    bench.proxy.state.withLock { $0.refusal = nil }
+    #expect(
+      bench.supervisor.reload().messages == [
+        "no setting changed; files that the settings name are loaded anew"
+      ])
+    try bench.supervisor.run()
+  }
+
   @Test func aDrainingProcessTakesNoOtherSettings() throws {
     let bench = try Bench()
     bench.supervisor.obey(.drain)

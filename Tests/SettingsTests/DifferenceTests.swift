@@ -45,7 +45,7 @@ import Testing
     #expect(
       try Self.difference(Self.old, Self.new) == [
         "workers is now auto, was 2; this takes effect after a restart",
-        "limits.connections is now 5, was 9900; this takes effect after a restart",
+        "limits.connections is now 5, was 9900; more than at the start there is room for only after a restart",
         "limits.connection_rate is now 5/m, was off",
         "limits.handshake_cpu is now 29%, was off",
         "limits.per_address.connection_rate is now 7/s, was off",
@@ -104,6 +104,17 @@ import Testing
       try Self.difference(Self.new, after) == [
         "listener \"public\": tls.tickets.keys is now [\"/a\", \"/b\"], was []",
         "listener \"public\": tls.groups is now [\"P-256\"], was []",
+      ])
+  }
+
+  @Test func `Orders that a reload forgets are named`() throws {
+    var ordered = try Settings.parse(Self.old, file: "t")
+    ordered.pools[0].backends[0].orders.state = .drain
+    ordered.pools[0].backends[0].orders.weight = 7
+    #expect(
+      try Settings.parse(Self.old, file: "t").difference(from: ordered) == [
+        "pool \"chat\": backend \"a\": state is now ready, was drain",
+        "pool \"chat\": backend \"a\": ordered weight is now not set, was 7",
       ])
   }
 }

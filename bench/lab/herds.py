@@ -16,23 +16,29 @@ class Limiter:
     extra: callable
 
 
+def room(rate, patience):
+    """Clients are let in or refused before they give up: a little earlier than their timeout, for the way."""
+    return (f"limits: {{connection_rate: {rate}/s}}\n"
+            f"waiting_room: {{patience: {int(patience * 950)}ms}}")
+
+
 def limiters():
     return {
-        "tidegate": Limiter("tidegate", lambda rate: {
-            "tidegate": f"limits: {{connection_rate: {rate}/s}}"}),
-        "tidegate-hold": Limiter("tidegate", lambda rate: {
-            "tidegate": f"limits: {{connection_rate: {rate}/s}}\nrefusal: {{readable: hold-1013}}"}),
+        "tidegate": Limiter("tidegate", lambda rate, patience: {
+            "tidegate": room(rate, patience)}),
+        "tidegate-hold": Limiter("tidegate", lambda rate, patience: {
+            "tidegate": room(rate, patience) + "\nrefusal: {readable: hold-1013}"}),
         # Stops accepting: the herd waits in the kernel's backlog.
-        "haproxy-maxconnrate": Limiter("haproxy-tcp", lambda rate: {"haproxy global": f"maxconnrate {rate}"}),
+        "haproxy-maxconnrate": Limiter("haproxy-tcp", lambda rate, _: {"haproxy global": f"maxconnrate {rate}"}),
         # Accepts and closes, before TLS. Counts those it admits, in the rate of a table's only entry: fe_sess_rate
         # doesn't count a connection before its TLS handshake is over, conn_rate counts the refused too.
-        "haproxy-reject": Limiter("haproxy-tcp", lambda rate: {
+        "haproxy-reject": Limiter("haproxy-tcp", lambda rate, _: {
             "haproxy frontend": f"""stick-table type integer size 16 expire 10s store gpc0,gpc0_rate(1s)
     tcp-request connection track-sc0 int(1)
     tcp-request connection reject if {{ sc0_gpc0_rate ge {rate} }}
     tcp-request connection accept if {{ sc0_inc_gpc0 gt 0 }}"""}),
         # Answers 503 after TLS.
-        "nginx-503": Limiter("nginx-http", lambda rate: {
+        "nginx-503": Limiter("nginx-http", lambda rate, _: {
             "nginx http": f"limit_req_zone $server_addr zone=all:64k rate={rate}r/s; limit_req_status 503;",
             "nginx location": f"limit_req zone=all burst={max(1, rate // 10)} nodelay;"}),
     }

@@ -27,7 +27,9 @@ struct Command: Sendable {
 extension Command {
   /// All of them, in the order that `help` lists them.
   static let table: [Command] = [
-    .reload, .setSeverityOutput, .showInfo, .showServersState, .showStat, .showVersion, .lowerToOperator,
+    .reload, .setMaxconnFrontend, .setMaxconnGlobal, .setMaxconnServer, .setRateLimit, .setServer,
+    .disableServer, .enableServer, .setSeverityOutput, .showInfo, .showLedger, .showServersState, .showTable,
+    .showStat, .showVersion, .lowerToOperator,
     .lowerToUser, .help, .prompt, .quit,
   ].sorted { $0.isOfTheSession == $1.isOfTheSession ? $0.usage < $1.usage : !$0.isOfTheSession }
 

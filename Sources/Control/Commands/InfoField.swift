@@ -22,7 +22,12 @@ struct InfoField: Sendable {
   }
 
   /// HAProxy's fields in HAProxy's order (FORMATS section 1), then ours.
-  static let all: [InfoField] = process + connections + rates + rest + ours
+  static let all: [InfoField] = process + connections + rates + rest + ours + admission
+
+  /// The same under another name.
+  func named(_ name: String) -> InfoField {
+    InfoField(name, String(tags.letters.dropLast()), description, value)
+  }
 
   private static let process: [InfoField] = [
     .init("Name", "POS", "Name of the product") { _ in .string(Version.name) },
@@ -62,8 +67,8 @@ struct InfoField: Sendable {
 
   private static let connections: [InfoField] = [
     .init("Maxconn", "CLP", "Live connections at most") { .number($0.snapshot.settings.limits.connections) },
-    .init("Hard_maxconn", "CLP", "Live connections at most") {
-      .number($0.snapshot.settings.limits.connections)
+    .init("Hard_maxconn", "CLP", "Live connections that the start made room for") {
+      .number($0.connectionsAtStart)
     },
     .init("CurrConns", "MGP", "Live connections") { $0.total(.connectionsLive) },
     .init("CumConns", "MCP", "Connections accepted") { $0.total(.connectionsAccepted) },
@@ -78,11 +83,15 @@ struct InfoField: Sendable {
 
   private static let rates: [InfoField] = [
     .init("ConnRate", "MRP", "Connections accepted in the last second") { $0.rate(.connections) },
-    .init("ConnRateLimit", "CLP", "Connections a second at most, 0 without a limit") { _ in .number(0) },
+    .init("ConnRateLimit", "CLP", "Connections admitted a second at most, 0 without a limit") {
+      .number($0.connectionRateLimit)
+    },
     .init("MaxConnRate", "MMP", "Highest ConnRate") { $0.maximum(.connections) },
-    .init("SessRate", "MRP", "Connections accepted in the last second") { $0.rate(.connections) },
-    .init("SessRateLimit", "CLP", "Connections a second at most, 0 without a limit") { _ in .number(0) },
-    .init("MaxSessRate", "MMP", "Highest SessRate") { $0.maximum(.connections) },
+    .init("SessRate", "MRP", "Connections admitted in the last second") { $0.rate(.admissions) },
+    .init("SessRateLimit", "CLP", "Connections admitted a second at most, 0 without a limit") {
+      .number($0.connectionRateLimit)
+    },
+    .init("MaxSessRate", "MMP", "Highest SessRate") { $0.maximum(.admissions) },
     .init("SslRate", "MRP", "TLS handshakes in the last second") { $0.rate(.handshakes) },
     .init("SslRateLimit", "CLP", "TLS handshakes a second at most, 0 without a limit") { _ in .number(0) },
     .init("MaxSslRate", "MMP", "Highest SslRate") { $0.maximum(.handshakes) },
@@ -131,8 +140,8 @@ struct InfoField: Sendable {
     .init("Build info", "POS", "Version of the product") { _ in .string(Version.number) },
     .init("Tainted", "SOP", "0 when nothing unusual was done to the process") { _ in .string("0") },
     .init("TotalWarnings", "MCP", "Warnings at start") { _ in .number(0) },
-    .init("MaxconnReached", "MCP", "How often no slot for a connection was left") {
-      $0.total(.slotsExhausted)
+    .init("MaxconnReached", "MCP", "How often no slot was left, or the process's limit was reached") {
+      .number($0.snapshot.total(.slotsExhausted) &+ $0.admission[.processLimit])
     },
     .init("BootTime_ms", "MDP", "How long the start took, in milliseconds") { _ in nil },
     .init("Niced_tasks", "MGP", "Tasks of lower priority; there are none") { _ in .number(0) },

@@ -1,6 +1,8 @@
 internal import Basics
 internal import Glibc
+internal import Policy
 internal import Proxy
+internal import Settings
 internal import Telemetry
 
 /// Everything that `show info` reports from, of one moment.
@@ -8,12 +10,20 @@ struct InfoSource {
   let snapshot: Snapshot
   let rates: RateWindow
   let socketFigures: StatsSocketFigures
+  let connectionsAtStart: Int
 
   init(_ context: CommandContext) {
     snapshot = context.proxy.snapshot()
     rates = context.rates.current
     socketFigures = context.socketFigures
+    connectionsAtStart = context.connectionsAtStart
   }
+
+  var admission: AdmissionSnapshot { snapshot.admission }
+  var ledger: LedgerFigures { snapshot.admission.ledger }
+
+  /// Connections a second; a slower limit shows as 1, since 0 is none.
+  var connectionRateLimit: UInt64 { snapshot.settings.limits.connectionRate?.perSecond ?? 0 }
 
   var uptime: Duration { snapshot.now.since(snapshot.startedAt) }
 
@@ -56,6 +66,21 @@ struct InfoSource {
     return UInt64(limit.rlim_cur)
   }
 
+  /// Descriptors that the process has open, the control plane's included.
+  var descriptorsOpen: UInt64 {
+    guard let folder = opendir("/proc/self/fd") else { return 0 }
+    defer { closedir(folder) }
+    var entries: UInt64 = 0
+    while readdir(folder) != nil { entries += 1 }
+    // `.`, `..` and the folder itself are none of the process's.
+    return entries - min(entries, 3)
+  }
+
+  /// Sockets of clients and of backends, a direct descriptor each.
+  var socketsLive: UInt64 {
+    snapshot.pools.reduce(snapshot.total(.connectionsLive)) { $0 &+ UInt64(clamping: $1.connectionsLive) }
+  }
+
   var node: String {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { name in
       guard gethostname(name.baseAddress!, name.count - 1) == 0 else { return "" }
@@ -66,3 +91,13 @@ struct InfoSource {
 
   var listening: Int { snapshot.listeners.reduce(0) { $0 + ($1.isAccepting ? $1.bound.count : 0) } }
 }
+
+extension Rate {
+  /// Rounded up, so that it is never 0.
+  var perSecond: UInt64 {
+    let seconds = period.inSeconds
+    return seconds > 0 ? UInt64((Double(count) / seconds).rounded(.up)) : 0
+  }
+}
+
+func milliseconds(_ duration: Duration) -> UInt64 { duration.clampedNanoseconds / 1_000_000 }

@@ -2,14 +2,22 @@ extension Command {
   static let showInfo = Command(
     "show info", arguments: "[desc|json|typed]*", help: "report information about the running process"
   ) { _, arguments, context in
-    let source = InfoSource(context)
-    let figures = InfoField.all.enumerated().compactMap { position, field in
+    .output(InfoField.report(InfoField.all, InfoSource(context), arguments))
+  }
+}
+
+extension InfoField {
+  /// The fields' figures as lines `name: value`, or in the form that the arguments ask for.
+  static func report(
+    _ fields: [InfoField], _ source: InfoSource, _ arguments: ArraySlice<String>
+  ) -> String {
+    let figures = fields.enumerated().compactMap { position, field in
       field.value(source).map {
         (Figure(position: position, name: field.name, tags: field.tags, value: $0), field.description)
       }
     }
     if arguments.contains("json") {
-      return .output("[" + figures.map { $0.0.json() }.joined(separator: ",") + "]")
+      return "[" + figures.map { $0.0.json() }.joined(separator: ",") + "]"
     }
     let isTyped = arguments.contains("typed")
     let isDescribed = arguments.contains("desc")
@@ -17,6 +25,6 @@ extension Command {
       let line = isTyped ? figure.typed : "\(figure.name): \(figure.value.text)"
       return isDescribed ? "\(line):\"\(description)\"" : line
     }
-    return .output(lines.joined(separator: "\n"))
+    return lines.joined(separator: "\n")
   }
 }

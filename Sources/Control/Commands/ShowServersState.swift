@@ -32,17 +32,17 @@ enum ServersState {
     srv_check_addr srv_agent_addr srv_agent_port
     """
 
-  /// Backends are running (2) and in no forced state (0); checks that don't exist have HAProxy's own figures
-  /// for a server without any.
+  /// Backends are running (2) unless somebody works on them (0); checks that don't exist have HAProxy's own
+  /// figures for a server without any.
   static func row(
     poolID: Int, pool: PoolSnapshot, backendID: Int, backend: BackendSnapshot, uptime: Duration
   ) -> String {
     let (address, port) = place(backend.settings.address)
-    let weight = backend.settings.weight
+    let settings = backend.settings
     let seconds = uptime.components.seconds
     return """
-      \(poolID) \(word(pool.settings.name)) \(backendID) \(word(backend.settings.name)) \(word(address)) 2 0 \
-      \(weight) \(weight) \(seconds) 1 0 2 0 0 0 0 - \(port) - 0 0 - - 0
+      \(poolID) \(word(pool.settings.name)) \(backendID) \(word(backend.settings.name)) \(word(address)) \
+      \(settings.orders.state.figures) \(settings.weightWhenReady) \(settings.weight) \(seconds) 1 0 2 0 0 0 0 - \(port) - 0 0 - - 0
       """
   }
 
@@ -63,4 +63,15 @@ extension Snapshot {
   /// Listeners and pools are numbered from 1 in the order of the configuration, listeners first.
   func identifier(listener index: Int) -> Int { index + 1 }
   func identifier(pool index: Int) -> Int { listeners.count + index + 1 }
+}
+
+extension Settings.Backend.State {
+  /// The operational state and the bits of the forced one (01 maintenance, 08 drain).
+  fileprivate var figures: String {
+    switch self {
+    case .ready: "2 0"
+    case .drain: "2 8"
+    case .maint: "0 1"
+    }
+  }
 }

@@ -33,7 +33,8 @@ struct StatColumn: Sendable {
   private static let tags: [String: String] = [
     "pxname": "KNS", "svname": "KNS", "qcur": "MGP", "qmax": "MMP", "scur": "MGP", "smax": "MMP",
     "slim": "CLP", "status": "SGP", "weight": "MaP", "act": "SGP", "bck": "SGP", "lastchg": "MAP",
-    "pid": "KGP", "iid": "KGS", "sid": "KGS", "type": "CGS", "rate": "MRP", "rate_max": "MMP",
+    "pid": "KGP", "iid": "KGS", "sid": "KGS", "type": "CGS", "rate": "MRP", "rate_lim": "CLP",
+    "rate_max": "MMP", "qlimit": "CLP",
     "req_rate": "MRP", "req_rate_max": "MMP", "addr": "CGS", "mode": "CGS", "algo": "CGS",
     "conn_rate": "MRP", "conn_rate_max": "MMP", "used_conn_cur": "MGP", "uweight": "MaP", "-": "KNS",
     "proto": "CGS",

@@ -12,7 +12,14 @@ extension StatRow {
       .listener, proxyID: snapshot.identifier(listener: index), proxy: name, service: "FRONTEND")
     row.set("status", listener.isAccepting ? "OPEN" : snapshot.isDraining ? "STOP" : "FULL")
     row.set("mode", listener.settings.mode == .tcp ? "tcp" : "http")
-    row.set("slim", UInt64(clamping: snapshot.settings.limits.connections))
+    row.set(
+      "slim", UInt64(clamping: listener.settings.connections ?? snapshot.settings.limits.connections))
+    row.set("qcur", UInt64(clamping: listener.waiting))
+    row.set("qmax", max(rates.maximum(.listenerWaiting(name)), UInt64(clamping: listener.waiting)))
+    row.set("qlimit", UInt64(clamping: snapshot.settings.waitingRoom.capacity))
+    row.set("dcon", counters[.connectionsRefusedBeforeTLS])
+    row.set("dses", counters[.connectionsRefusedReadably])
+    row.set("rate_lim", listener.settings.connectionRate?.perSecond ?? 0)
     row.set("scur", counters[.connectionsLive])
     row.set("smax", max(rates.maximum(.listenerLive(name)), counters[.connectionsLive]))
     row.set("stot", counters[.connectionsAccepted])
@@ -40,10 +47,9 @@ extension StatRow {
     var row = StatRow(
       .backend, proxyID: snapshot.identifier(pool: index), serverID: number + 1, proxy: pool.name,
       service: backend.settings.name)
-    // Nothing checks a backend's health yet: HAProxy's word for that.
-    row.set("status", "no check")
-    row.set("weight", UInt64(clamping: backend.settings.weight))
-    row.set("uweight", UInt64(clamping: backend.settings.weight))
+    row.set("status", backend.settings.orders.state.status)
+    row.set("weight", UInt64(clamping: backend.settings.weightInForce))
+    row.set("uweight", UInt64(clamping: backend.settings.weightWhenReady))
     row.set("act", 1)
     row.set("bck", 0)
     row.set("addr", backend.settings.address.description)
@@ -61,11 +67,11 @@ extension StatRow {
     let pool = snapshot.pools[index]
     let name = pool.settings.name
     var row = StatRow(.pool, proxyID: snapshot.identifier(pool: index), proxy: name, service: "BACKEND")
-    row.set("status", "UP")
-    let weight = pool.backends.reduce(0) { $0 + $1.settings.weight }
-    row.set("weight", UInt64(clamping: weight))
-    row.set("uweight", UInt64(clamping: weight))
-    row.set("act", UInt64(pool.backends.count))
+    let active = pool.backends.count { $0.settings.weightInForce > 0 }
+    row.set("status", active > 0 ? "UP" : "DOWN")
+    row.set("weight", UInt64(clamping: pool.backends.reduce(0) { $0 + $1.settings.weightInForce }))
+    row.set("uweight", UInt64(clamping: pool.backends.reduce(0) { $0 + $1.settings.weightWhenReady }))
+    row.set("act", UInt64(active))
     row.set("bck", 0)
     row.set("algo", pool.settings.balance == .roundRobin ? "roundrobin" : "leastconn")
     row.set("scur", UInt64(clamping: pool.connectionsLive))
@@ -121,5 +127,16 @@ extension StatRow {
     }
     let isTCP = !users.isEmpty && users.allSatisfy { $0.mode == .tcp }
     set("mode", isTCP ? "tcp" : "http")
+  }
+}
+
+extension Settings.Backend.State {
+  /// HAProxy's word. Nothing checks a backend's health yet.
+  fileprivate var status: String {
+    switch self {
+    case .ready: "no check"
+    case .drain: "DRAIN"
+    case .maint: "MAINT"
+    }
   }
 }

@@ -6,6 +6,14 @@ enum FigureValue: Sendable, Equatable {
   static func number(_ value: some BinaryInteger) -> Self { .u32(UInt32(clamping: value)) }
   static func large(_ value: some BinaryInteger) -> Self { .u64(UInt64(clamping: value)) }
 
+  /// A share with four decimals.
+  static func ratio(_ value: Double) -> Self { .float((value * 10000).rounded() / 10000) }
+
+  /// 0 of nothing is 0.
+  static func ratio(_ part: UInt64, of whole: UInt64) -> Self {
+    .ratio(whole == 0 ? 0 : Double(part) / Double(whole))
+  }
+
   var type: String {
     switch self {
     case .s32: "s32"

@@ -25,6 +25,7 @@ public final class RateSampler: Sendable {
     let resumed = snapshot.total(.handshakesResumed)
     var counters: [RateKey: UInt64] = [
       .connections: snapshot.total(.connectionsAccepted),
+      .admissions: snapshot.admission.admitted,
       .handshakes: full &+ resumed,
       .handshakesFull: full,
       .handshakesResumed: resumed,
@@ -50,7 +51,9 @@ public final class RateSampler: Sendable {
   private static func gauges(_ snapshot: Snapshot) -> [RateKey: UInt64] {
     var gauges: [RateKey: UInt64] = [:]
     for listener in snapshot.listeners {
-      gauges[.listenerLive(listener.settings.name)] = listener.counters[.connectionsLive]
+      let name = listener.settings.name
+      gauges[.listenerLive(name)] = listener.counters[.connectionsLive]
+      gauges[.listenerWaiting(name)] = UInt64(clamping: listener.waiting)
     }
     for pool in snapshot.pools {
       gauges[.poolLive(pool.settings.name)] = UInt64(clamping: pool.connectionsLive)

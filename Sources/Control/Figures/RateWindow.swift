@@ -2,11 +2,13 @@ public import Basics
 
 /// What is counted by the second: counters whose rate is shown, and gauges whose maximum is.
 public enum RateKey: Hashable, Sendable {
-  case connections, handshakes, handshakesFull, handshakesResumed, bytesToClients, busyNanoseconds
+  /// Those accepted, and those of them that were admitted.
+  case connections, admissions
+  case handshakes, handshakesFull, handshakesResumed, bytesToClients, busyNanoseconds
   case listenerConnections(String), listenerRequests(String)
   case poolConnections(String), backendConnections(pool: String, backend: String)
   /// Gauges.
-  case listenerLive(String), poolLive(String)
+  case listenerLive(String), listenerWaiting(String), poolLive(String)
 }
 
 /// Rates over the last second, from counters read every now and then.

@@ -60,6 +60,24 @@ final class Reloader: Sendable {
         + warnings(new).map { "warning: \($0.text(file: file))" })
   }
 
+  /// Puts an operator's change of the settings in force; a reload reads the file and forgets it.
+  func change(
+    _ edit: SettingsEdit, applying apply: (Settings) throws(ProxyError) -> Void
+  ) throws(ControlError) {
+    let changes = try current.withLock { settings throws(ControlError) in
+      var new = settings
+      try edit(&new)
+      do throws(ProxyError) {
+        try apply(new)
+      } catch {
+        throw ControlError(error.text(file: file))
+      }
+      defer { settings = new }
+      return new.difference(from: settings)
+    }
+    for change in changes { logger.notice("by order: \(change)") }
+  }
+
   private func failure(_ reasons: [String]) -> ReloadOutcome {
     ReloadOutcome(succeeded: false, messages: reasons + ["the settings from before stay in force"])
   }

@@ -17,6 +17,8 @@ public final class Supervisor: Sendable {
   private let file: String?
   private let reloader: Reloader
   private let rates = RateSampler()
+  /// `limits.connections` when the tables were made.
+  private let connectionsAtStart: Int
   private let socketFigures = StatsSocketFigures()
   private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
   /// True exactly after the first SIGTERM.
@@ -36,6 +38,7 @@ public final class Supervisor: Sendable {
     self.proxy = proxy
     self.log = log
     self.manager = manager
+    connectionsAtStart = settings.limits.connections
     self.file = file
     logger = log.logger
     reloader = Reloader(settings, file: file, logger: log.logger, manager: manager)
@@ -75,9 +78,15 @@ public final class Supervisor: Sendable {
     return reloader.reload(applying: apply)
   }
 
+  /// Changes the settings in force, until the next reload.
+  func change(_ edit: SettingsEdit) throws(ControlError) {
+    try reloader.change(edit) { [proxy] settings throws(ProxyError) in try proxy.apply(settings) }
+  }
+
   func openStatsSocket(_ settings: Settings.Admin.StatsSocket) throws(ControlError) -> StatsSocket {
     let context = CommandContext(
-      proxy: proxy, rates: rates, socketFigures: socketFigures, reload: { [self] in reload() })
+      proxy: proxy, rates: rates, connectionsAtStart: connectionsAtStart, socketFigures: socketFigures,
+      change: { [self] edit throws(ControlError) in try change(edit) }, reload: { [self] in reload() })
     return try StatsSocket(settings, group: group, context: context)
   }
 

@@ -45,7 +45,7 @@ public final class BackendState: Sendable {
 
   func candidate(isTried: Bool) -> LoadBalancer.Candidate {
     LoadBalancer.Candidate(
-      connections: live.now.load(ordering: .relaxed), weight: settings.weight,
+      connections: live.now.load(ordering: .relaxed), weight: settings.weightInForce,
       connectionsLimit: settings.connections, isTried: isTried)
   }
 }

@@ -16,7 +16,7 @@ extension Worker where Engine: ~Copyable {
   mutating func accepted(_ completion: Completion) {
     let index = completion.token.slot.index
     guard Int(index) < binds.count, let bind = binds[Int(index)] else {
-      if !completion.socket.isNone { refuseSocket(completion.socket, nil) }
+      if !completion.socket.isNone { refuseSocket(completion.socket, of: nil, nil) }
       return
     }
     if !completion.more && !isPaused { engine.resumeAccepting(listener: index) }
@@ -24,11 +24,11 @@ extension Worker where Engine: ~Copyable {
     counters.add(.connectionsAccepted)
     let settings = topology.settings
     guard shared.process.live.enter(limit: settings.limits.connections) else {
-      return refuseSocket(completion.socket, .processLimit)
+      return refuseSocket(completion.socket, of: bind.listener, .processLimit)
     }
     guard bind.listener.live.enter(limit: bind.listener.settings.connections ?? .max) else {
       shared.process.live.leave()
-      return refuseSocket(completion.socket, .listenerLimit)
+      return refuseSocket(completion.socket, of: bind.listener, .listenerLimit)
     }
     guard let slot = connections.insert(Connection(listener: bind.listener, worker: shared.index, now: now)),
       let c = connections.pointer(slot)
@@ -36,7 +36,7 @@ extension Worker where Engine: ~Copyable {
       counters.add(.slotsExhausted)
       shared.process.live.leave()
       bind.listener.live.leave()
-      refuseSocket(completion.socket, nil)
+      refuseSocket(completion.socket, of: bind.listener, nil)
       return pauseAccepting()
     }
     adopt(c, slot, completion.socket)
@@ -70,7 +70,10 @@ extension Worker where Engine: ~Copyable {
   }
 
   /// Nothing is known of this socket and nothing has been spent on it.
-  private mutating func refuseSocket(_ socket: SocketHandle, _ reason: AdmissionSnapshot.Refusal?) {
+  private mutating func refuseSocket(
+    _ socket: SocketHandle, of listener: ListenerState?, _ reason: AdmissionSnapshot.Refusal?
+  ) {
+    listener?.counters[shared.index].add(.connectionsRefusedBeforeTLS)
     if let reason { shared.admission.add(reason.counter) }
     shared.admission.add(.beforeTLS)
     engine.close(

@@ -24,6 +24,7 @@ extension Worker where Engine: ~Copyable {
     c.pointee.status = 101
     c.pointee.exchange = .webSocket
     shared.admission.add(.held)
+    c.pointee.listenerCounters.add(.connectionsRefusedReadably)
     guard text.withUnsafeBytes({ sealForClient(c, $0) }) else {
       held.leave(c.pointee.id)
       close(c, by: .proxy, .exhausted, .now)
@@ -69,7 +70,8 @@ extension Worker where Engine: ~Copyable {
   private mutating func sendClose(_ c: ConnectionPointer, by who: EndedBy) {
     let code = who == .client ? c.pointee.closeCodeFromClient : CloseFrame.tryAgainLater
     // 1005 stands for a close without a code, and is never sent (RFC 6455 section 7.4.1).
-    let frame = CloseFrame.encode(code: code == 1005 ? 1000 : code, reason: who == .client ? "" : "try again later")
+    let frame = CloseFrame.encode(
+      code: code == 1005 ? 1000 : code, reason: who == .client ? "" : "try again later")
     _ = frame.withUnsafeBytes { sealForClient(c, $0) }
     close(c, by: who, .limited, .orderly)
   }

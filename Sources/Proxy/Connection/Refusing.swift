@@ -54,6 +54,7 @@ extension Worker where Engine: ~Copyable {
     guard c.pointee.phase != .closing else { return }
     note(c, reason)
     shared.admission.add(.beforeTLS)
+    c.pointee.listenerCounters.add(.connectionsRefusedBeforeTLS)
     let isReset = topology.settings.refusal.beforeTLS == .reset
     close(c, by: .proxy, .limited, isReset ? .reset : .now)
   }
@@ -87,6 +88,7 @@ extension Worker where Engine: ~Copyable {
     }
     if topology.settings.refusal.readable == .hold1013, request.isUpgrade, hold(c, request, head) { return }
     shared.admission.add(.unavailable)
+    c.pointee.listenerCounters.add(.connectionsRefusedReadably)
     let wait = c.pointee.returnSlot.since(now)
     refuse(c, .serviceUnavailable, .limited, by: .proxy, retryAfterSeconds: wait.retryAfterSeconds)
   }

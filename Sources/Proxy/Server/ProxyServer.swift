@@ -149,7 +149,8 @@ public final class ProxyServer: Sendable {
       ListenerSnapshot(
         settings: listener.settings,
         bound: topology.binds.filter { $0.listener === listener }.map(\.bound),
-        isAccepting: !isDraining, counters: Counted(summing: listener.counters))
+        isAccepting: !isDraining, counters: Counted(summing: listener.counters),
+        waiting: listener.gate.waitingCount)
     }
     snapshot.pools = topology.pools.map { pool in
       PoolSnapshot(settings: pool.settings, backends: pool.backends.map { $0.snapshot() })
