@@ -30,6 +30,10 @@ typedef struct {
 
 static __thread Cache cache;
 static pthread_key_t cache_key;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int is_used;
+
+static void start(void);
 
 static size_t class_of(size_t count) {
   if (count <= SMALL_LIMIT) return count == 0 ? 0 : (count - 1) / 16;
@@ -45,9 +49,7 @@ static size_t capacity_of(size_t class) {
   return (size_t)(5 + step % 4) << (8 + step / 4);
 }
 
-/* At a thread's end. What other threads hold of this one's blocks they keep for themselves. */
-static void give_back(void *unused) {
-  (void)unused;
+void copenssl_give_back_kept(void) {
   for (size_t class = 0; class < CLASSES; class++) {
     for (Block *block = cache.kept[class]; block != NULL;) {
       Block *next = block->next;
@@ -57,6 +59,11 @@ static void give_back(void *unused) {
     cache.kept[class] = NULL;
   }
   cache.kept_bytes = 0;
+}
+
+static void end_thread(void *unused) {
+  (void)unused;
+  copenssl_give_back_kept();
   /* OpenSSL's own end of the thread may come later and free more. */
   cache.is_known = 0;
 }
@@ -71,7 +78,7 @@ static __attribute__((noinline)) void *make(size_t count, size_t class) {
   return block + 1;
 }
 
-static void *take(size_t count, const char *file, int line) {
+void *copenssl_take(size_t count, const char *file, int line) {
   (void)file, (void)line;
   size_t class = class_of(count);
   if (class == NO_CLASS || cache.kept[class] == NULL) return make(count, class);
@@ -82,7 +89,7 @@ static void *take(size_t count, const char *file, int line) {
   return block + 1;
 }
 
-static void give(void *memory, const char *file, int line) {
+void copenssl_give(void *memory, const char *file, int line) {
   (void)file, (void)line;
   if (memory == NULL) return;
   Block *block = (Block *)memory - 1;
@@ -91,6 +98,7 @@ static void give(void *memory, const char *file, int line) {
     return;
   }
   if (!cache.is_known) {
+    pthread_once(&once, start);
     if (pthread_setspecific(cache_key, &cache) != 0) {
       free(block);
       return;
@@ -102,18 +110,18 @@ static void give(void *memory, const char *file, int line) {
   cache.kept[block->class] = block;
 }
 
-static void *change(void *memory, size_t count, const char *file, int line) {
-  if (memory == NULL) return take(count, file, line);
+void *copenssl_change(void *memory, size_t count, const char *file, int line) {
+  if (memory == NULL) return copenssl_take(count, file, line);
   if (count == 0) {
-    give(memory, file, line);
+    copenssl_give(memory, file, line);
     return NULL;
   }
   Block *block = (Block *)memory - 1;
   if (count <= block->capacity) return memory;
-  void *larger = take(count, file, line);
+  void *larger = copenssl_take(count, file, line);
   if (larger == NULL) return NULL;
   memcpy(larger, memory, block->capacity);
-  give(memory, file, line);
+  copenssl_give(memory, file, line);
   return larger;
 }
 
@@ -124,12 +132,12 @@ static void *change(void *memory, size_t count, const char *file, int line) {
 #endif
 #endif
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static int is_used;
-
 static void start(void) {
-#ifndef COPENSSL_IS_WATCHED
-  is_used = pthread_key_create(&cache_key, give_back) == 0 && CRYPTO_set_mem_functions(take, change, give);
+  int has_key = pthread_key_create(&cache_key, end_thread) == 0;
+#ifdef COPENSSL_IS_WATCHED
+  (void)has_key;
+#else
+  is_used = has_key && CRYPTO_set_mem_functions(copenssl_take, copenssl_change, copenssl_give);
 #endif
 }
 

@@ -15,3 +15,11 @@ int copenssl_use_kept_memory(void);
 
 /* What the calling thread keeps now. */
 size_t copenssl_kept_bytes(void);
+
+/* Gives all of that back to malloc: for a thread that expects no handshakes. */
+void copenssl_give_back_kept(void);
+
+/* What OpenSSL then calls for malloc, realloc and free; the file and the line aren't looked at. */
+void *copenssl_take(size_t count, const char *file, int line);
+void *copenssl_change(void *memory, size_t count, const char *file, int line);
+void copenssl_give(void *memory, const char *file, int line);
