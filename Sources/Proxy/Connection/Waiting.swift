@@ -112,10 +112,7 @@ extension Worker where Engine: ~Copyable {
       let next = c.pointee.client.received.head
       let count = min(engine.buffers.room(first), engine.buffers.count(next))
       guard count > 0 else { break }
-      let (start, filled) = (engine.buffers.start(first), engine.buffers.count(first))
-      (engine.buffers.base(first) + start + filled).copyMemory(
-        from: engine.buffers.bytes(next).baseAddress!, byteCount: count)
-      engine.buffers.setPayload(first, start: start, count: filled + count)
+      engine.buffers.append(count, of: next, to: first)
       consumed(c, count)
     }
     c.pointee.client.received.prepend(first, in: &engine.buffers)
