@@ -130,6 +130,7 @@ extension Worker where Engine: ~Copyable {
     case .waiting:
       // The room sees to the patience; the timer only guards against its being wrong.
       timers.set(c.pointee.id.index, at: now + patience + .seconds(1))
+      stashFirst(c)
       closeIfAbandoned(c)
     case .refused(let reason): refuseByLimit(c, AdmissionSnapshot.Refusal(reason))
     }
@@ -162,6 +163,7 @@ extension Worker where Engine: ~Copyable {
 
   /// Goes on behind the room.
   mutating func proceed(_ c: ConnectionPointer) {
+    guard unstash(c) else { return close(c, by: .proxy, .exhausted, .now) }
     if c.pointee.isTLS { return startHandshaking(c) }
     settle(c, as: .plain)
     guard c.pointee.listener.settings.mode == .tcp else { return startUpgrading(c) }
