@@ -25,6 +25,8 @@ from harness.waiting import eventually
 # One may come in, and for a minute nobody else.
 SHUT = {"connection_rate": "1/m", "connection_burst": 1}
 IMPATIENT = {"patience": "100ms"}
+# On a busy machine the time of a single refusal can be a whole budget's.
+WORDY = {"cpu": "100%"}
 V2_SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
 
@@ -40,6 +42,7 @@ def start(tidegate, echo):
 
     def begin(entry=None, **general):
         made = listener("echo", name="public", **(entry or {}))
+        general["refusal"] = {**WORDY, **general.get("refusal", {})}
         return tidegate({**general, "listeners": [made], "pools": [pool("echo", echo)]}), made
 
     return begin
@@ -156,11 +159,12 @@ def test_the_rate_admits_its_burst_and_then_exactly_its_share_of_each_window(sta
     assert all(figure <= burst + rate * after + 1 for after, figure in seen), seen
     expect(proxy, Admitted=size, Refused=0, WaitGone=0)
     times = sorted(admitted_at(record) for record in proxy.records(size))
-    # The log's times are of the turn in which they were admitted, rounded.
+    # The log's times are of the turn in which they were admitted, cut to milliseconds.
     for length in range(1, size):
         for first, last in zip(times, times[length:], strict=False):
-            assert length + 1 <= burst + rate * (last - first) + 1.2, (length, first, last)
-    assert times[-1] - times[0] == pytest.approx((size - burst) / rate, rel=0.05)
+            assert length + 1 <= burst + rate * (last - first) + 0.5, (length, first, last)
+    due = (size - burst) / rate
+    assert due - 0.02 <= times[-1] - times[0] <= due + 0.2
 
 
 def test_a_client_that_leaves_while_it_waits_takes_no_token(start, layer):
@@ -194,7 +198,8 @@ def hello(context):
 
 def test_a_listener_has_a_rate_of_its_own(tidegate, echo):
     slow, fast = listener("echo", name="slow", **SHUT), listener("echo", name="fast")
-    proxy = tidegate({"waiting_room": IMPATIENT, "listeners": [slow, fast], "pools": [pool("echo", echo)]})
+    general = {"waiting_room": IMPATIENT, "refusal": WORDY}
+    proxy = tidegate({**general, "listeners": [slow, fast], "pools": [pool("echo", echo)]})
     with enter(slow), ask(slow) as refused:
         assert parse_head(read_to_end(refused))[0].status == 503
         for _ in range(5):
@@ -289,9 +294,9 @@ def test_past_the_refusals_budget_they_are_ahead_of_tls(start, certificates):
 
 @pytest.fixture
 def holding(start, layer):
-    """A proxy that holds whom it refuses, for 0.5 s to 1 s."""
+    """A proxy that holds whom it refuses, for 1 s to 2 s."""
     scheme, keys, context = layer
-    refusal = {"readable": "hold-1013", "hold": {"at_most": "1s"}}
+    refusal = {"readable": "hold-1013", "hold": {"at_most": "2s"}}
     proxy, entry = start(keys, limits=SHUT, waiting_room=IMPATIENT, refusal=refusal)
     with enter(entry, context):
         yield proxy, entry, scheme, context
@@ -301,12 +306,12 @@ def test_a_client_is_held_and_told_1013_at_its_slot(holding):
     proxy, entry, scheme, context = holding
     begun = time.monotonic()
     client = join(uri(scheme, entry), ssl=context, subprotocols=["chat.v1", "chat.v2"])
-    assert client.response.status_code == 101 and time.monotonic() - begun < 0.45
+    assert client.response.status_code == 101
     assert client.subprotocol == "chat.v1"
     assert "Sec-WebSocket-Extensions" not in client.response.headers
     assert count(proxy, "Held") == 1
     eventually(lambda: client.close_code, 5, "the client is told")
-    assert 0.4 < time.monotonic() - begun < 1.6
+    assert 0.95 < time.monotonic() - begun < 3
     assert client.close_code == 1013
     reason = client.connection.close_reason
     assert reason and len(reason) <= 123
@@ -331,10 +336,8 @@ def test_a_held_clients_own_close_is_answered(holding):
     with ask(entry, context) as client:
         read_head(client)
         client.sendall(client_frame(CLOSE, close_payload(4001, "bye")))
-        begun = time.monotonic()
         opcode, _, payload = read_frame(client)
         assert (opcode, payload[:2]) == (CLOSE, struct.pack(">H", 4001))
-        assert time.monotonic() - begun < 0.4
         expect(proxy, Held=0)
     [record] = limited(proxy)
     assert (record.who, record.close_code_from_client) == ("client", 4001)
@@ -394,12 +397,10 @@ def test_chromiums_page_sees_close_code_1013(tidegate, echo, folder):
         "socket.onclose = e => { document.title = 'done ' + JSON.stringify("
         "{opened, code: e.code, clean: e.wasClean, protocol: socket.protocol}); };</script>"
     )
-    refusal = {"readable": "hold-1013", "hold": {"at_most": "1s"}}
+    refusal = {**WORDY, "readable": "hold-1013", "hold": {"at_most": "1s"}}
+    general = {"waiting_room": IMPATIENT, "refusal": refusal, "deadlines": {"first_byte": "1s"}}
     with nginx(folder, web, echo.port) as pages, Browser(folder) as browser:
-        tidegate(
-            {"waiting_room": IMPATIENT, "refusal": refusal, "listeners": [entry], "pools": [pool("echo", echo)],
-             "deadlines": {"first_byte": "1s"}}
-        )  # fmt: skip
+        tidegate({**general, "listeners": [entry], "pools": [pool("echo", echo)]})
         with enter(entry):
             title = browser.title(f"http://{pages.endpoint}/held.html", "done ")
     seen = json.loads(title.removeprefix("done "))
@@ -513,7 +514,12 @@ def test_the_header_of_a_peer_that_isnt_trusted_is_not_believed(start, header):
 
 @pytest.mark.parametrize(
     "header",
-    [b"GET / HTTP/1.1\r\n\r\n", b"PROXY TCP4 1.2.3.4\r\n", b"PROXY TCP9 1.2.3.4 1.2.3.4 1 2\r\n", b"PROXY " + b"x" * 200],
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"PROXY TCP4 1.2.3.4\r\n",
+        b"PROXY TCP9 1.2.3.4 1.2.3.4 1 2\r\n",
+        b"PROXY " + b"x" * 200,
+    ],
     ids=["none", "short", "family", "endless"],
 )
 def test_a_trusted_peer_without_a_sound_header_is_refused(start, header):
