@@ -1,38 +1,52 @@
 internal import Basics
 
-/// A first-in first-out queue of connections with a fixed capacity. Each is in it at most once (a flag in the
-/// connection says so), so as many places as slots are enough.
+/// A first-in first-out queue of connections with a fixed capacity.
+///
+/// A slot is in it at most once. The entry of a connection that goes stays until its turn; whoever takes the
+/// slot meanwhile and is queued as well takes over that entry. So as many places as slots are enough, however
+/// many connections come and go while nobody is taken out.
 struct SlotQueue: ~Copyable {
-  private let places: UnsafeMutablePointer<SlotID>
+  /// Slots' indexes, in a ring.
+  private let places: UnsafeMutablePointer<UInt32>
+  /// By a slot's index, who is queued; `nobody` when the slot isn't.
+  private let tenants: UnsafeMutablePointer<SlotID>
   private let capacity: Int
   private var first = 0
   private(set) var count = 0
 
+  /// - Parameter capacity: how many slots there are; their indexes are below it.
   init(capacity: Int) {
-    // A connection that goes and whose slot is taken anew while its old entry is still queued needs a second.
-    self.capacity = 2 * capacity
-    places = SlotQueue.reserve(2 * capacity)
+    self.capacity = capacity
+    places = .allocate(capacity: capacity)
+    tenants = .allocate(capacity: capacity)
+    tenants.initialize(repeating: .nobody, count: capacity)
   }
 
-  deinit { places.deallocate() }
-
-  private static func reserve(_ count: Int) -> UnsafeMutablePointer<SlotID> { .allocate(capacity: count) }
+  deinit {
+    places.deallocate()
+    tenants.deallocate()
+  }
 
   var isEmpty: Bool { count == 0 }
 
   mutating func append(_ id: SlotID) {
-    precondition(count < capacity, "more connections queued than there are")
+    let index = Int(id.index)
+    precondition(index < capacity, "a slot that isn't of the table")
+    let isQueued = tenants[index] != .nobody
+    tenants[index] = id
+    guard !isQueued else { return }
     var place = first + count
     if place >= capacity { place -= capacity }
-    (places + place).initialize(to: id)
+    (places + place).initialize(to: id.index)
     count += 1
   }
 
   mutating func removeFirst() -> SlotID? {
     guard count > 0 else { return nil }
-    let id = places[first]
+    let index = Int(places[first])
     first = first + 1 == capacity ? 0 : first + 1
     count -= 1
-    return id
+    defer { tenants[index] = .nobody }
+    return tenants[index]
   }
 }

@@ -71,6 +71,16 @@ public struct ClientPlan {
     floodIfBlind()
   }
 
+  /// The same as a WebSocket client that misbehaves so and there.
+  func misbehaving(_ misbehaviour: Misbehaviour, in phase: Phase) -> ClientPlan {
+    var plan = self
+    plan.kind = .webSocket
+    plan.misbehaviour = misbehaviour
+    plan.phase = phase
+    plan.floodIfBlind()
+    return plan
+  }
+
   /// Who never reads sends enough to fill every buffer on the way, so that sends get stuck.
   private mutating func floodIfBlind() {
     guard misbehaviour != nil, misbehaviour != .reset, misbehaviour != .vanish, misbehaviour != .halfClose

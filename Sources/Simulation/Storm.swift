@@ -11,6 +11,10 @@ public struct Storm: Sendable {
   public var spread = 400_000
   /// The share of clients that give up while they wait.
   public var leavers = 0.2
+  /// What every client does once it has been answered 101; nil leaves it to the seed.
+  public var misbehaviour: ClientPlan.Misbehaviour?
+  /// True exactly when every client wants a WebSocket, and none more than it may.
+  public var isOrderly = false
   /// Clients that share an address.
   public var sharing = 1
   /// The share of clients from denied addresses, of those behind a balancer, and of those among these whose
@@ -123,6 +127,11 @@ public struct Storm: Sendable {
   func plan(_ plan: ClientPlan, arrivesAt: Int, _ world: SimulatedWorld) -> ClientPlan {
     var plan = plan
     plan.heldConduct = HeldConduct.allCases[world.pick(0...HeldConduct.allCases.count - 1)]
+    if isOrderly { plan.kind = .webSocket }
+    if let misbehaviour {
+      plan = plan.misbehaving(misbehaviour, in: .exchanging)
+      return plan
+    }
     guard world.chance(leavers) else { return plan }
     plan.misbehaviour = world.chance(0.5) ? .reset : .vanish
     plan.phase = .closing

@@ -72,7 +72,9 @@ struct StormCheck {
       // At a limit of connections there is no slot, and so no record.
       return hasRunDry || world.storm!.limitsConnections ? nil : "refused without a record"
     }
-    if client.isDenied && record.refusal != .denied { return "not refused as denied" }
+    if client.isDenied && !client.hasBrokenHeader && record.refusal != .denied {
+      return "not refused as denied"
+    }
     if client.hasBrokenHeader && record.refusal != .proxyHeader { return "not refused for its PROXY header" }
     if record.refusal == nil { return mayFail(record) ? nil : "refused for no limit" }
     guard record.end.cause == .limited, record.end.who == .proxy, record.status == 0,

@@ -15,7 +15,7 @@ struct StormWatch {
     var ended: UInt64 = 0
   }
 
-  /// When each held client was to be let go, by its address.
+  /// When each refused client may come again, by its address.
   private(set) var slots: [Endpoint: MonotonicTime] = [:]
   private var last = Look()
   /// The generic cell rate algorithm's arrival, in nanoseconds, kept by ourselves.
@@ -56,7 +56,8 @@ struct StormWatch {
   mutating func see(_ glimpse: ConnectionGlimpse, _ world: SimulatedWorld) {
     if clients.isEmpty { for client in world.clients { clients[client.address] = client } }
     guard let address = glimpse.address, let client = clients[address] else { return }
-    if glimpse.phase == .holding { slots[address] = glimpse.returnSlot }
+    // A slot that has come already lets go at once, so that nobody is seen held.
+    if glimpse.refusal != nil { slots[address] = glimpse.returnSlot }
     guard glimpse.refusal == nil, glimpse.phase != .accepting else { return }
     if let ip = address.ipAddress { byAddress[ip, default: 0] += 1 }
     guard [.upgrading, .connecting, .relaying].contains(glimpse.phase), letIn.insert(address).inserted
