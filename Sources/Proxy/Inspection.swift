@@ -1,4 +1,5 @@
-internal import Basics
+public import Basics
+internal import Policy
 public import Settings
 internal import Synchronization
 
@@ -24,9 +25,44 @@ extension Topology {
   }
 }
 
+/// A live connection as a turn has left it.
+public struct ConnectionGlimpse: Sendable {
+  /// Nil until it is known.
+  public var address: Endpoint?
+  public var phase: Phase
+  public var refusal: AdmissionSnapshot.Refusal?
+  /// When a refused client may come again.
+  public var returnSlot: MonotonicTime
+}
+
+extension WorkerShared {
+  /// What admission has done, where this is the process's only worker.
+  public func admissionSnapshot(_ settings: Settings, now: MonotonicTime) -> AdmissionSnapshot {
+    AdmissionSnapshot(process, [self], settings, now: now)
+  }
+}
+
 extension Worker where Engine: ~Copyable {
   public var connectionCount: Int { connections.count }
   public var timerCount: Int { timers.count }
   public var buffersTaken: Int { engine.buffers.takenCount }
   public var buffersExhausted: UInt64 { engine.buffers.exhaustedCount }
+  public var admittedCount: UInt64 { admission.counts.admitted }
+  public var waitingCount: Int { admission.waitingCount }
+  public var heldCount: Int { held.count }
+
+  public func forEachConnection(_ body: (ConnectionGlimpse) -> Void) {
+    for index in 0..<connections.indexLimit {
+      guard let id = connections.tenant(at: index), let c = connections.pointer(id) else { continue }
+      body(
+        ConnectionGlimpse(
+          address: c.pointee.address, phase: c.pointee.phase, refusal: c.pointee.refusal,
+          returnSlot: c.pointee.returnSlot))
+    }
+  }
+}
+
+extension Topology {
+  /// Live connections of all listeners, as their counts have it.
+  public var listenerConnectionsLive: Int { listeners.reduce(0) { $0 + $1.live.now } }
 }

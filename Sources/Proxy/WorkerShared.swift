@@ -39,8 +39,13 @@ public final class ProcessShared: Sendable {
   /// True once a client has been told when to come again: until then nobody can come back.
   let hasTold = Atomic<Bool>(false)
 
-  public init(settings: Settings = Settings(), workers: Int = 1) {
+  public convenience init(settings: Settings = Settings(), workers: Int = 1) {
     var generator = SystemRandomNumberGenerator()
+    self.init(settings: settings, workers: workers, using: &generator)
+  }
+
+  /// - Parameter generator: gives the keys of the tables' hashes; nobody outside may guess what it gives.
+  public init(settings: Settings, workers: Int, using generator: inout some RandomNumberGenerator) {
     admission = AdmissionShared(
       settings.limits.rate, workers: workers, capacity: settings.waitingRoom.capacity,
       returns: ReturnSlots(atMost: settings.refusal.hold.atMost))

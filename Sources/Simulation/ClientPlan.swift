@@ -33,6 +33,10 @@ public struct ClientPlan {
   var phase = Phase.connected
   /// Steps in that phase before it does.
   var patience = 0
+  /// When it gives up, whatever its phase, if it has had no 101 by then; nil leaves it to `phase`.
+  var leavesAt: MonotonicTime?
+  /// What it does when it is held instead of served.
+  var heldConduct = HeldConduct.quiet
   var messages: Int
   var frameMax: Int
   /// True exactly when it sends on without waiting for the echo.

@@ -17,7 +17,7 @@ struct RecordCheck {
     case .misbehaved where client.hasReset && client.wasExchanging:
       // It hadn't said goodbye: whatever the kernel made of the reset, that was no orderly end.
       return served { $0.end.phase != .relaying || $0.end.cause != .finished }
-    case .completed, .refused, .cut, .misbehaved, .underWay: return []
+    case .completed, .refused, .held, .cut, .misbehaved, .underWay: return []
     }
   }
 
@@ -36,7 +36,7 @@ struct RecordCheck {
 
   private func orderly(_ record: ConnectionRecord) -> Bool {
     let messages = UInt64(client.messagesSent)
-    return finished(record) && record.status == 101
+    return finished(record) && record.status == 101 && record.refusal == nil
       && record.messagesFromClient == messages && record.messagesToClient == messages
       && record.closeCodeFromClient == 1000 && record.closeCodeFromBackend == 1000
   }

@@ -10,6 +10,8 @@ final class SimulatedClient {
     case refused(status: Int)
     /// Ended by the other side after the 101.
     case cut
+    /// Refused with 101 and a close frame of this code.
+    case held(code: UInt16)
     /// It did what it wasn't supposed to, and is gone.
     case misbehaved
   }
@@ -23,26 +25,41 @@ final class SimulatedClient {
   /// True exactly when something else than the proxy may have cost it its connection.
   var isExcused = false
 
-  private(set) var socket: SimulatedSocket?
-  private var phase = ClientPlan.Phase.connected
+  var socket: SimulatedSocket?
+  var phase = ClientPlan.Phase.connected
   private var stepsInPhase = 0
   private(set) var messagesSent = 0
   private var hasStalled = false
   private var hasStoppedReading = false
-  private var hasFinished = false
+  var hasFinished = false
   private var blindSteps = 0
   private static let blindStepsMax = 40
   private var isAwake = false
-  private var outbox = ByteStream()
-  private var inbox = ByteStream()
+  var outbox = ByteStream()
+  var inbox = ByteStream()
   /// What is still to come from the backend, byte for byte.
   private var expected = ByteStream()
+
+  /// Where the worker is to take it to be.
+  var address: Endpoint
+  /// What the kernel says where it is; another than `address` behind a balancer.
+  var peerAddress: Endpoint?
+  /// What it, or the balancer ahead of it, sends before everything else.
+  var preamble: [UInt8] = []
+  /// What came of it when it was refused with a 101.
+  var held: HeldStory?
+  /// True exactly when its address is on the deny list, and when its PROXY header is none.
+  var isDenied = false
+  var hasBrokenHeader = false
+  /// True exactly when the worker has been told of its reset.
+  var isSeenGone = false
 
   init(id: Int, plan: ClientPlan, random: SeededGenerator) {
     self.id = id
     self.plan = plan
     self.random = random
     key = self.random.next()
+    address = .ip(IPAddress(ipv4: 0x0a00_0000 + UInt32(id)), port: 40_000)
   }
 
   var isDone: Bool { outcome != .underWay }
@@ -52,7 +69,6 @@ final class SimulatedClient {
   }
   /// True exactly when it had its 101 and hadn't said goodbye.
   var wasExchanging: Bool { phase == .exchanging }
-  var address: Endpoint { .ip(IPAddress(ipv4: 0x0a00_0000 + UInt32(id)), port: 40_000) }
   var description: String {
     "client \(id): \(plan.kind), \(plan.misbehaviour.map { "\($0) in \(plan.phase)" } ?? "orderly"), "
       + "in \(phase), \(outcome), awaits \(expected.count) bytes"
@@ -60,6 +76,7 @@ final class SimulatedClient {
 
   func connected(_ socket: SimulatedSocket) {
     self.socket = socket
+    outbox.append(preamble)
     switch plan.kind {
     case .webSocket: outbox.append(SimulatedHead.upgradeRequest(client: id, key: key))
     case .plainHTTP: outbox.append(SimulatedHead.plainRequest(client: id))
@@ -81,7 +98,7 @@ final class SimulatedClient {
     guard !isDone, let socket else { return }
     world.record("client", id, phase.rawValue)
     defer { world.poke(socket) }
-    if isDue && !hasStalled { misbehave(socket) }
+    if isDue(world) && !hasStalled { misbehave(socket) }
     if hasStalled { return endStall(socket) }
     guard !isDone else { return }
     stepsInPhase += 1
@@ -95,7 +112,7 @@ final class SimulatedClient {
     if !isDone && wantsMore(socket) { wake(in: world) }
   }
 
-  private func enter(_ next: ClientPlan.Phase) {
+  func enter(_ next: ClientPlan.Phase) {
     phase = next
     stepsInPhase = 0
   }
@@ -120,8 +137,9 @@ final class SimulatedClient {
 // MARK: Misbehaving
 
 extension SimulatedClient {
-  private var isDue: Bool {
+  private func isDue(_ world: SimulatedWorld) -> Bool {
     guard plan.misbehaviour != nil, !hasStoppedReading, !hasFinished else { return false }
+    if let leavesAt = plan.leavesAt { return world.now >= leavesAt && phase.rawValue < 3 }
     return phase.rawValue > plan.phase.rawValue || (phase == plan.phase && stepsInPhase >= plan.patience)
   }
 
@@ -176,6 +194,7 @@ extension SimulatedClient {
     // Room in the kernel's buffer: the proxy's send may go on.
     world.poke(socket)
     switch phase {
+    case .exchanging where held != nil, .closing where held != nil: readHeld(bytes, world)
     case .exchanging, .closing: compare(bytes, world)
     case .connected, .requesting, .waiting:
       inbox.append(bytes)
@@ -188,13 +207,13 @@ extension SimulatedClient {
     let head = String(decoding: inbox.first(length), as: UTF8.self)
     guard head.hasPrefix("HTTP/1.1 101 ") else { return }
     let accepted = SimulatedHead.accepted(SimulatedHead.encodedKey(key))
-    if SimulatedHead.field("sec-websocket-accept", in: head) != accepted {
-      world.violate("client \(id) got somebody else's 101")
-    }
+    let isEchoed = SimulatedHead.field("sec-websocket-accept", in: head) == accepted
+    if !isEchoed && !startHolding(head, world) { world.violate("client \(id) got somebody else's 101") }
     if phase != .waiting { world.violate("client \(id) got a 101 before it had asked") }
     inbox.drop(length)
     enter(.exchanging)
-    compare(inbox.take(inbox.count), world)
+    let rest = inbox.take(inbox.count)
+    if held != nil { readHeld(rest, world) } else { compare(rest, world) }
   }
 
   private func compare(_ bytes: ArraySlice<UInt8>, _ world: SimulatedWorld) {
@@ -206,6 +225,7 @@ extension SimulatedClient {
 
   private func addFrames() {
     guard outbox.isEmpty, phase == .exchanging else { return }
+    guard held == nil else { return addHeldFrames() }
     guard plan.isPipelining || expected.isEmpty else { return }
     if messagesSent < plan.messages {
       addMessage(
@@ -229,7 +249,7 @@ extension SimulatedClient {
     }
   }
 
-  private func noise(atMost limit: Int) -> [UInt8] {
+  func noise(atMost limit: Int) -> [UInt8] {
     let start = Int.random(in: 0..<4096, using: &random)
     return Array(Self.noise[start..<start + Int.random(in: 0...limit, using: &random)])
   }
@@ -251,7 +271,7 @@ extension SimulatedClient {
     switch plan.kind {
     case .webSocket:
       if phase.rawValue >= ClientPlan.Phase.exchanging.rawValue {
-        outcome = isComplete ? .completed : .cut
+        outcome = held.map(\.outcome) ?? (isComplete ? .completed : .cut)
       } else {
         outcome = .refused(status: status)
       }

@@ -51,7 +51,7 @@ extension SimulatedWorld {
     guard case .client(let client) = socket.peer, !socket.wasReset else {
       return complete(token, -ENOTCONN, on: socket)
     }
-    complete(token, 0, on: socket, address: client.address)
+    complete(token, 0, on: socket, address: client.peerAddress ?? client.address)
   }
 
   // MARK: Connecting to backends

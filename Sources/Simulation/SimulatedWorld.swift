@@ -47,6 +47,10 @@ final class SimulatedWorld {
   /// Faults that may have cost a client its connection without anybody knowing whose.
   var connectFaults = 0
   var exhaustions = 0
+  /// What makes it a run of admission; nil otherwise.
+  var storm: Storm?
+  /// How much of a turn the worker has spent, as its own measuring has it.
+  var worked = Duration.zero
   /// True exactly when nothing is due and the worker would wait forever.
   var isStuck = false
 
@@ -62,6 +66,12 @@ final class SimulatedWorld {
   }
 
   func pick(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
+
+  /// Between two looks the worker has worked, where the storm makes work take time.
+  func readClock() -> MonotonicTime {
+    if let work = storm?.work { worked += .microseconds(pick(work)) }
+    return now + worked
+  }
 
   func record(_ name: StaticString, _ subject: Int, _ value: Int = 0) {
     trace.add(name, subject, value, at: now)
@@ -151,11 +161,21 @@ final class SimulatedWorld {
     let next = ready[readyNext]
     readyNext += 1
     peerAddress = next.address
+    noteGone(next)
     if let socket = next.socket, !next.completion.more {
       socket.forget(next.completion.token)
       tokens.remove(next.completion.token)
     }
     return next.completion
+  }
+
+  /// Notes when the worker gets to know of a client's reset.
+  private func noteGone(_ next: Ready) {
+    guard next.completion.token.operation == Operation.clientReceive.rawValue,
+      next.completion.result == -ECONNRESET || next.completion.result == -EPIPE,
+      let socket = next.socket, case .client(let client) = socket.peer
+    else { return }
+    client.isSeenGone = true
   }
 
   var socketsOpen: Int { handles.count - freeHandles.count }

@@ -16,6 +16,27 @@ public struct Simulation {
     self.init(seed: seed, clients: clients, faults: faults, misbehaviour: nil)
   }
 
+  /// - Parameter storm: what the run is made for; its settings are the worker's.
+  public init(seed: UInt64, clients: Int, faults: Faults, storm: Storm) {
+    self.seed = seed
+    report = SimulationReport(seed: seed)
+    world = SimulatedWorld(seed: seed, faults: faults)
+    world.backendEndpoints = Self.backendEndpoints
+    world.storm = storm
+    for id in 0..<clients {
+      var random = SeededGenerator(seed: world.random.next())
+      let arrivesAt = world.pick(0...storm.spread)
+      let plan = storm.plan(ClientPlan(faults: faults, random: &random), arrivesAt: arrivesAt, world)
+      let client = SimulatedClient(id: id, plan: plan, random: random)
+      storm.prepare(client, world)
+      world.clients.append(client)
+      world.schedule(.arrive(client), in: arrivesAt...arrivesAt)
+      if let leavesAt = plan.leavesAt {
+        world.events.push(.client(client), at: leavesAt, tie: world.random.next())
+      }
+    }
+  }
+
   /// - Parameter misbehaviour: what every client does, and where; nil leaves it to the seed.
   public init(
     seed: UInt64, clients: Int, faults: Faults, misbehaviour: (ClientPlan.Misbehaviour, ClientPlan.Phase)?
@@ -63,7 +84,8 @@ public struct Simulation {
 
   private mutating func judge(_ driver: borrowing some SimulatedDriver & ~Copyable) {
     if report.turns >= Self.turnsMax { report.violations.append("no rest after \(report.turns) turns") }
-    let mayRefuse = world.connectFaults > 0 || world.exhaustions > 0 || driver.exhaustions > 0
+    let mayRefuse =
+      world.storm != nil || world.connectFaults > 0 || world.exhaustions > 0 || driver.exhaustions > 0
     let mayCut = world.exhaustions > 0 || driver.exhaustions > 0
     for client in world.clients {
       if let wrong = fault(of: client, mayRefuse: mayRefuse, mayCut: mayCut, driver.answersGarbage) {
@@ -89,7 +111,7 @@ public struct Simulation {
     case .underWay: return "not at its end: \(client.description)"
     case .cut where isInnocent && !mayCut: return "cut without a cause: \(client.description)"
     case .refused where isInnocent && !mayRefuse: return "refused without a cause: \(client.description)"
-    case .cut, .refused, .completed, .misbehaved: return nil
+    case .cut, .refused, .held, .completed, .misbehaved: return nil
     }
   }
 
@@ -110,6 +132,7 @@ public struct Simulation {
       switch client.outcome {
       case .completed: report.completed += 1
       case .refused: report.refused += 1
+      case .held: report.held += 1
       case .cut: report.cut += 1
       case .misbehaved: report.misbehaved += 1
       case .underWay: break

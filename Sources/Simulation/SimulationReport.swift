@@ -12,6 +12,8 @@ public struct SimulationReport: Sendable, CustomStringConvertible {
   public var completed = 0
   public var refused = 0
   public var cut = 0
+  /// Refused with a 101 and a close frame.
+  public var held = 0
   public var misbehaved = 0
   /// What was against the rules, or not as it must be; empty when all is well.
   public var violations: [String] = []
@@ -23,7 +25,7 @@ public struct SimulationReport: Sendable, CustomStringConvertible {
   public var description: String {
     let heading =
       "seed \(seed): \(turns) turns, \(events) events, \(simulated), \(completed) completed, "
-      + "\(refused) refused, \(cut) cut, \(misbehaved) misbehaved"
+      + "\(refused) refused, \(held) held, \(cut) cut, \(misbehaved) misbehaved"
     return ([heading] + violations.map { "violation: \($0)" } + story).joined(separator: "\n")
   }
 }

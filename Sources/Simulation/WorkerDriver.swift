@@ -1,4 +1,5 @@
 internal import Basics
+internal import Policy
 internal import Proxy
 public import Settings
 internal import Telemetry
@@ -9,16 +10,34 @@ public struct WorkerDriver: ~Copyable, SimulatedDriver {
   private let shared: WorkerShared
   private let topology: Topology
   private let world: SimulatedWorld
+  private var watch = StormWatch()
 
   public init(_ simulation: Simulation, settings: Settings) {
     world = simulation.world
     topology = Topology.withoutSockets(settings)
-    shared = WorkerShared(index: 0, process: ProcessShared())
+    var random = SeededGenerator(seed: ~simulation.seed)
+    let process = ProcessShared(settings: settings, workers: 1, using: &random)
+    shared = WorkerShared(index: 0, process: process)
     worker = Worker(
       engine: simulation.makeEngine(), shared: shared, topology: topology, seed: simulation.seed)
   }
 
-  public mutating func turn() -> Bool { worker.turn() }
+  public mutating func turn() -> Bool {
+    let goesOn = worker.turn()
+    if world.storm != nil { watchStorm() }
+    return goesOn
+  }
+
+  private mutating func watchStorm() {
+    let look = StormWatch.Look(
+      admitted: worker.admittedCount, waiting: worker.waitingCount, held: worker.heldCount,
+      live: shared.process.live.now, accepted: shared.counters[.connectionsAccepted],
+      ended: shared.counters[.connectionsEnded])
+    guard watch.notice(look, settings: topology.settings, world) else { return }
+    watch.startWalk()
+    worker.forEachConnection { watch.see($0, world) }
+    watch.endWalk(topology.settings, world)
+  }
 
   public var buffersTaken: Int { worker.buffersTaken }
 
@@ -29,7 +48,13 @@ public struct WorkerDriver: ~Copyable, SimulatedDriver {
   public var answersGarbage: Bool { topology.settings.listeners[0].mode == .websocket }
 
   public func leftovers() -> [String] {
+    let admission = shared.admissionSnapshot(topology.settings, now: world.now)
     let counts = [
+      "waiting": worker.waitingCount, "held": worker.heldCount,
+      "waiting by the process's count": admission.waiting,
+      "held by the counter": admission.held,
+      "live connections of the listeners": topology.listenerConnectionsLive,
+      "live connections of addresses": admission.addresses.reduce(0) { $0 + $1.connections },
       "connections": worker.connectionCount, "deadlines": worker.timerCount,
       "live connections of the process": shared.process.live.now,
       "live connections of the worker": Int(shared.counters[.connectionsLive]),
@@ -37,21 +62,30 @@ public struct WorkerDriver: ~Copyable, SimulatedDriver {
       "stale completions": Int(shared.counters[.completionsStale]),
       "connections accepted and not ended": Int(accepted) - Int(shared.counters[.connectionsEnded]),
     ]
-    return counts.filter { $0.value != 0 }.map { "\($0.value) \($0.key)" }.sorted() + recordFaults()
+    return counts.filter { $0.value != 0 }.map { "\($0.value) \($0.key)" }.sorted() + recordFaults(admission)
   }
 
   /// What the connections' records tell otherwise than their clients do.
-  private func recordFaults() -> [String] {
+  private func recordFaults(_ admission: AdmissionSnapshot) -> [String] {
     var records: [ConnectionRecord] = []
     shared.records.drain { records.append($0) }
     let byClient = Dictionary(grouping: records) { $0.client }
-    return world.clients.flatMap { client in
+    let faults = world.clients.flatMap { client in
       RecordCheck(client: client, records: byClient[client.address] ?? []).faults(isWebSocket: answersGarbage)
     }
+    guard world.storm != nil else { return faults }
+    let check = StormCheck(
+      settings: topology.settings, world: world, slots: watch.slots, hasRunDry: exhaustions > 0)
+    return faults + check.faults(records, admission)
+      + world.clients.flatMap { check.faults(of: $0, byClient[$0.address] ?? []) }
   }
 
   /// Those that got a slot.
-  private var accepted: UInt64 { shared.counters[.connectionsAccepted] - shared.counters[.slotsExhausted] }
+  private var accepted: UInt64 {
+    let admission = shared.admissionSnapshot(topology.settings, now: world.now)
+    return shared.counters[.connectionsAccepted] - shared.counters[.slotsExhausted]
+      - admission[.processLimit] - admission[.listenerLimit]
+  }
 }
 
 extension Settings {

@@ -111,10 +111,7 @@ extension Worker where Engine: ~Copyable {
       guard !next.isNone else { return false }
       let count = min(left, engine.buffers.count(next))
       makeRoom(behind: first, for: count)
-      let (start, filled) = (engine.buffers.start(first), engine.buffers.count(first))
-      (engine.buffers.base(first) + start + filled).copyMemory(
-        from: engine.buffers.bytes(next).baseAddress!, byteCount: count)
-      engine.buffers.setPayload(first, start: start, count: filled + count)
+      engine.buffers.append(count, of: next, to: first)
       consumed(c, count)
       left -= count
     }
