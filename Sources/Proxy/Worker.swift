@@ -28,6 +28,8 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
   var admission: AdmissionController
   var refusals: RefusalBudget
   var held: HoldRoom
+  /// Waiting in the clear, their clients' FIN seen in this turn.
+  var leaving: [SlotID] = []
   /// When to look at those that wait again; nil when nobody waits.
   var nextAdmission: MonotonicTime?
   /// When the ledger is to be swept next.

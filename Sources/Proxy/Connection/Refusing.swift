@@ -86,7 +86,9 @@ extension Worker where Engine: ~Copyable {
     }
     let begun = engine.readClock()
     defer {
-      refusals.charge(refusal: engine.readClock().nanoseconds &- begun.nanoseconds, now: now)
+      // The clock goes on while another thread has the core; a refusal never takes that long.
+      let spent = engine.readClock().nanoseconds &- begun.nanoseconds
+      refusals.charge(refusal: min(spent, 100_000), now: now)
     }
     if topology.settings.refusal.readable == .hold1013, request.isUpgrade, hold(c, request, head) { return }
     shared.admission.add(.unavailable)

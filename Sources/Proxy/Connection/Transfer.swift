@@ -261,9 +261,10 @@ extension Worker where Engine: ~Copyable {
   }
 
   /// A client that waits and has sent its last byte is gone where more is due from it: a handshake. In the clear
-  /// it may have sent its whole request; but while others wait for the same token, it is taken for gone as well.
-  private func hasGivenUp(_ c: ConnectionPointer) -> Bool {
-    c.pointee.isTLS || admission.contains(c.pointee.id) && shared.process.admission.waitingCount > 1
+  /// it may have sent its whole request; it is taken for gone when its turn doesn't come at once.
+  private mutating func hasGivenUp(_ c: ConnectionPointer) -> Bool {
+    if !c.pointee.isTLS && admission.contains(c.pointee.id) { leaving.append(c.pointee.id) }
+    return c.pointee.isTLS
   }
 
   /// A socket has failed: reset, most often.

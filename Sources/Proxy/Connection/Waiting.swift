@@ -138,6 +138,7 @@ extension Worker where Engine: ~Copyable {
 
   /// Lets in whose turn it is. Called once a turn, when live connections have been served.
   mutating func runAdmission() {
+    defer { if !leaving.isEmpty { dismissLeaving() } }
     nextAdmission = nil
     for _ in 0..<Self.admissionsPerTurn {
       switch admission.next(now: now) {
@@ -152,6 +153,16 @@ extension Worker where Engine: ~Copyable {
       }
     }
     nextAdmission = now
+  }
+
+  /// Those whose clients have sent their last byte, and that weren't let in at once.
+  private mutating func dismissLeaving() {
+    for slot in leaving {
+      guard admission.contains(slot), let c = connections.pointer(slot) else { continue }
+      close(c, by: .client, .truncated, .now)
+      continueClosing(slot)
+    }
+    leaving.removeAll(keepingCapacity: true)
   }
 
   private mutating func admit(_ admitted: Admission) {
