@@ -116,6 +116,15 @@ public struct BufferPool: ~Copyable {
     entries[Int(id.rawValue)].count = UInt32(truncatingIfNeeded: count)
   }
 
+  /// Copies the first bytes of a buffer's payload behind another's. The caller has seen to it that they fit,
+  /// rooms included.
+  @inlinable public mutating func append(_ count: Int, of source: BufferID, to target: BufferID) {
+    let (start, filled) = (self.start(target), self.count(target))
+    assert(start + filled + count <= Self.stride && count <= self.count(source) && source != target)
+    (base(target) + start + filled).copyMemory(from: base(source) + self.start(source), byteCount: count)
+    setPayload(target, start: start, count: filled + count)
+  }
+
   /// Bytes that can still be appended behind the payload without touching the tail room.
   @inlinable public func room(_ id: BufferID) -> Int {
     let entry = entries[Int(id.rawValue)]

@@ -32,7 +32,7 @@ extension RecordLayer {
       return OpenProgress(status: .closed, data: 0..<0, consumed: bytes.count)
     }
     guard !state.pointee.flags.contains(.isBroken) else {
-      return OpenProgress(status: .failed(.internalError), data: 0..<0, consumed: 0)
+      return OpenProgress(status: .failed(failure), data: 0..<0, consumed: 0)
     }
     var isKeyed = false
     while true {
@@ -53,10 +53,35 @@ extension RecordLayer {
         return progress
       case .failed(let failure):
         progress.status = .failed(failure)
-        state.pointee.flags.insert(.isBroken)
+        breakOff(failure)
         return progress
       }
     }
+  }
+
+  /// Remembers why nothing is opened any more: data that came first may have to be dealt with before.
+  private func breakOff(_ failure: TLSFailure) {
+    state.pointee.flags.insert(.isBroken)
+    switch failure {
+    case .recordError(let alert): state.pointee.partial = (Broken.byRecord, alert, 0, 0)
+    case .peerAlert(let alert): state.pointee.partial = (Broken.byPeer, alert, 0, 0)
+    default: state.pointee.partial = (0, 0, 0, 0)
+    }
+  }
+
+  /// What broke the connection.
+  private var failure: TLSFailure {
+    let (kind, alert, _, _) = state.pointee.partial
+    return switch kind {
+    case Broken.byRecord: .recordError(alert: alert)
+    case Broken.byPeer: .peerAlert(alert)
+    default: .internalError
+    }
+  }
+
+  private enum Broken {
+    static let byRecord: UInt8 = 1
+    static let byPeer: UInt8 = 2
   }
 
   /// Makes the data of the record at `progress.consumed` part of the data.

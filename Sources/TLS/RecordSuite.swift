@@ -77,7 +77,7 @@ struct RecordState {
   /// Records in a row that brought no data.
   var idle: UInt8 = 0
   /// Bytes of a handshake message that has begun but not ended with its record; the first of them in
-  /// `partial`.
+  /// `partial`. Of a broken connection, `partial` has what broke it (`RecordLayer.failure`).
   var partialCount: UInt8 = 0
   var partial: (UInt8, UInt8, UInt8, UInt8) = (0, 0, 0, 0)
 }

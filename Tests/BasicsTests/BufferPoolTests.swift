@@ -109,3 +109,20 @@ import Testing
     #expect(pool.takenCount == 0, "seed \(seed)")
   }
 }
+
+@Suite struct BufferPoolAppendTests {
+  @Test func appendingCopiesTheFirstBytesBehindThePayload() {
+    var pool = BufferPool(count: 2)
+    let (source, target) = (pool.take()!, pool.take()!)
+    for (buffer, text) in [(source, "world!"), (target, "hello ")] {
+      let bytes = Array(text.utf8)
+      (pool.base(buffer) + BufferPool.headRoom).copyMemory(from: bytes, byteCount: bytes.count)
+      pool.setPayload(buffer, start: BufferPool.headRoom, count: bytes.count)
+    }
+    pool.append(5, of: source, to: target)
+    #expect(String(decoding: pool.bytes(target), as: UTF8.self) == "hello world")
+    #expect(String(decoding: pool.bytes(source), as: UTF8.self) == "world!")
+    pool.give(source)
+    pool.give(target)
+  }
+}

@@ -12,7 +12,7 @@ import Testing
     var bytesFromClient: UInt64, bytesToClient: UInt64
     var messagesFromClient: UInt64, messagesToClient: UInt64
     var closeCodeFromClient: UInt16?, closeCodeFromBackend: UInt16?
-    var tls: String?, resumed: Bool, status: UInt16?
+    var tls: String?, resumed: Bool, status: UInt16?, refusal: String?
     var who: String, phase: String, cause: String
     var waitingSeconds: Double, handshakingSeconds: Double, upgradingSeconds: Double
     var connectingSeconds: Double, lifetimeSeconds: Double

@@ -95,7 +95,20 @@ import Testing
     link.pending = first
     let (bytes, status) = link.read()
     #expect(bytes.isEmpty)
-    #expect(status == .failed(.internalError))
+    #expect(status == refused(10))
+  }
+
+  /// The proxy deals with the data that came first, and then asks again.
+  @Test func whatBrokeAConnectionIsRemembered() throws {
+    let endings: [(inner: [UInt8], status: OpenProgress.Status)] = [
+      ([1, 99], refused(10)), ([1, alert], refused(50)), ([2, 20, alert], .failed(.peerAlert(20))),
+    ]
+    for ending in endings {
+      let (peer, link) = try RecordLink.pair()
+      link.pending = peer.sealInner([7, data]) + peer.sealInner(ending.inner)
+      #expect(link.read() == ([7], ending.status))
+      for _ in 0..<2 { #expect(link.read() == ([], ending.status)) }
+    }
   }
 
   @Test func emptyDataIsFineButNotForEver() throws {

@@ -15,6 +15,7 @@ enum ConnectionLine {
     line.add("tls", tls(record.tlsVersion))
     line.add("resumed", record.tlsResumed)
     line.add("status", record.status == 0 ? nil : record.status)
+    line.add("refusal", record.refusal?.rawValue)
     line.add("who", "\(record.end.who)")
     line.add("phase", "\(record.end.phase)")
     line.add("cause", "\(record.end.cause)")

@@ -51,6 +51,7 @@ extension Worker where Engine: ~Copyable {
     c.pointee.client.received.removeAll(in: &engine.buffers)
     c.pointee.backend.received.removeAll(in: &engine.buffers)
     c.pointee.plain.removeAll(in: &engine.buffers)
+    c.pointee.stash.drop()
     c.pointee.mayHoldPlain = false
     if !c.pointee.head.isNone {
       engine.buffers.give(c.pointee.head)

@@ -112,10 +112,7 @@ extension Worker where Engine: ~Copyable {
       answerFailed(c, .badGateway, .malformed)
       return false
     }
-    let (start, filled) = (engine.buffers.start(head), engine.buffers.count(head))
-    (engine.buffers.base(head) + start + filled).copyMemory(
-      from: engine.buffers.bytes(source).baseAddress!, byteCount: count)
-    engine.buffers.setPayload(head, start: start, count: filled + count)
+    engine.buffers.append(count, of: source, to: head)
     c.pointee.backend.received.consumeFirst(count, in: &engine.buffers)
     if engine.buffers.count(source) == 0 {
       _ = c.pointee.backend.received.removeFirst(in: engine.buffers)

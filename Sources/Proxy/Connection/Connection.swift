@@ -63,6 +63,9 @@ struct Connection: ~Copyable {
   var expectsProxyHeader = false
   /// True exactly when the client's first byte has come, on a TLS listener.
   var hasFirstByte = false
+  /// What a waiting client has sent, while the room is crowded: a few hundred bytes in memory of their own
+  /// instead of a whole buffer.
+  var stash = Stash()
   /// ClientHellos looked at that weren't whole yet.
   var helloScans: UInt8 = 0
   /// Set when a limit refused the client.

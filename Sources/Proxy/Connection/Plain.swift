@@ -47,7 +47,10 @@ extension Worker where Engine: ~Copyable {
       let progress = c.pointee.records!.open(engine.buffers.bytes(first), library: shared.library!)
       switch progress.status {
       case .wantsInput(let missing) where progress.data.isEmpty && progress.consumed == 0:
-        guard gather(c, missing) else { return .nothing }
+        guard gather(c, missing) else {
+          dropCutRecord(c)
+          return .nothing
+        }
         continue
       case .wantsInput: break
       case .closed: c.pointee.hasCloseNotify = true
@@ -108,14 +111,16 @@ extension Worker where Engine: ~Copyable {
       guard !next.isNone else { return false }
       let count = min(left, engine.buffers.count(next))
       makeRoom(behind: first, for: count)
-      let (start, filled) = (engine.buffers.start(first), engine.buffers.count(first))
-      (engine.buffers.base(first) + start + filled).copyMemory(
-        from: engine.buffers.bytes(next).baseAddress!, byteCount: count)
-      engine.buffers.setPayload(first, start: start, count: filled + count)
+      engine.buffers.append(count, of: next, to: first)
       consumed(c, count)
       left -= count
     }
     return true
+  }
+
+  /// A record that the client's FIN cut off never gets whole; the phase must not wait for it.
+  private mutating func dropCutRecord(_ c: ConnectionPointer) {
+    if c.pointee.client.peerFinished { c.pointee.client.received.removeAll(in: &engine.buffers) }
   }
 
   /// A whole record fits a buffer with its rooms.

@@ -77,6 +77,10 @@ extension Worker where Engine: ~Copyable {
   /// True exactly when nothing more is to be read from this side for now.
   private func isToBeHeld(_ c: ConnectionPointer, _ side: Side) -> Bool {
     if c.pointee.phase == .closing { return side == .backend || c.pointee.closing == .leaving }
+    // Who waits for its turn has nothing to add; only its end is of interest.
+    if c.pointee.phase == .waiting && !c.pointee.stash.isEmpty && !c.pointee.client.received.isEmpty {
+      return true
+    }
     // A backend says nothing that we'd want before it is connected.
     if side == .backend && c.pointee.backend.connectInFlight { return true }
     let relay = topology.settings.relay

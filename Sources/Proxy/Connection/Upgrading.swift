@@ -36,10 +36,7 @@ extension Worker where Engine: ~Copyable {
       return true
     }
     let count = min(engine.buffers.room(head), engine.buffers.count(buffer))
-    let (start, filled) = (engine.buffers.start(head), engine.buffers.count(head))
-    (engine.buffers.base(head) + start + filled).copyMemory(
-      from: engine.buffers.bytes(buffer).baseAddress!, byteCount: count)
-    engine.buffers.setPayload(head, start: start, count: filled + count)
+    engine.buffers.append(count, of: buffer, to: head)
     c.pointee.plain.prepend(buffer, in: &engine.buffers)
     dropPlain(c, count)
     return true

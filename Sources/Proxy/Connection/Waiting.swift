@@ -112,10 +112,7 @@ extension Worker where Engine: ~Copyable {
       let next = c.pointee.client.received.head
       let count = min(engine.buffers.room(first), engine.buffers.count(next))
       guard count > 0 else { break }
-      let (start, filled) = (engine.buffers.start(first), engine.buffers.count(first))
-      (engine.buffers.base(first) + start + filled).copyMemory(
-        from: engine.buffers.bytes(next).baseAddress!, byteCount: count)
-      engine.buffers.setPayload(first, start: start, count: filled + count)
+      engine.buffers.append(count, of: next, to: first)
       consumed(c, count)
     }
     c.pointee.client.received.prepend(first, in: &engine.buffers)
@@ -133,6 +130,7 @@ extension Worker where Engine: ~Copyable {
     case .waiting:
       // The room sees to the patience; the timer only guards against its being wrong.
       timers.set(c.pointee.id.index, at: now + patience + .seconds(1))
+      stashFirst(c)
       closeIfAbandoned(c)
     case .refused(let reason): refuseByLimit(c, AdmissionSnapshot.Refusal(reason))
     }
@@ -165,6 +163,7 @@ extension Worker where Engine: ~Copyable {
 
   /// Goes on behind the room.
   mutating func proceed(_ c: ConnectionPointer) {
+    guard unstash(c) else { return close(c, by: .proxy, .exhausted, .now) }
     if c.pointee.isTLS { return startHandshaking(c) }
     settle(c, as: .plain)
     guard c.pointee.listener.settings.mode == .tcp else { return startUpgrading(c) }
