@@ -131,7 +131,9 @@ public struct Simulation {
     for client in world.clients {
       switch client.outcome {
       case .completed: report.completed += 1
-      case .refused: report.refused += 1
+      case .refused(let status):
+        report.refused += 1
+        if status == 0 { report.unanswered += 1 }
       case .held: report.held += 1
       case .cut: report.cut += 1
       case .misbehaved: report.misbehaved += 1

@@ -11,6 +11,8 @@ public struct SimulationReport: Sendable, CustomStringConvertible {
   public var simulated = Duration.zero
   public var completed = 0
   public var refused = 0
+  /// Those among the refused that got no answer at all.
+  public var unanswered = 0
   public var cut = 0
   /// Refused with a 101 and a close frame.
   public var held = 0

@@ -53,6 +53,18 @@ import Testing
     }
   }
 
+  /// A refusal takes 4 ms of the worker's time, of which there are 10 ms at once and 1 % after that.
+  @Test func pastTheirBudgetRefusalsHaveNoWords() {
+    for seed: UInt64 in 0..<5 {
+      var storm = Storm()
+      (storm.leavers, storm.isOrderly) = (0, true)
+      (storm.settings.refusal.cpu, storm.work) = (0.01, 4000...4000)
+      let report = Simulation.run(seed: seed, clients: 60, faults: .none, storm: storm)
+      #expect(report.isPassed, "\(report)")
+      #expect(report.unanswered > 0 && report.unanswered < report.refused, "\(report.unanswered) \(report)")
+    }
+  }
+
   /// All at once, 50 a second and 5 at once, a patience of 300 ms: 20 come in, the others are told.
   @Test(arguments: [Settings.Refusal.Readable.unavailable, .hold1013, .none])
   func asManyComeInAsTheRateAndThePatienceAllow(readable: Settings.Refusal.Readable) {
