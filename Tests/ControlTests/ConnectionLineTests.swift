@@ -58,7 +58,7 @@ import Testing
     let names = """
       time accepted client listener pool backend backend_address bytes_from_client bytes_to_client \
       messages_from_client messages_to_client close_code_from_client close_code_from_backend tls resumed status \
-      who phase cause waiting_seconds handshaking_seconds upgrading_seconds connecting_seconds lifetime_seconds \
+      refusal who phase cause waiting_seconds handshaking_seconds upgrading_seconds connecting_seconds lifetime_seconds \
       worker
       """.split(separator: " ").map(String.init)
     let record = ConnectionRecord(
