@@ -86,9 +86,7 @@ extension Worker where Engine: ~Copyable {
     }
     let begun = engine.readClock()
     defer {
-      // The clock goes on while another thread has the core; a refusal never takes that long.
-      let spent = engine.readClock().nanoseconds &- begun.nanoseconds
-      refusals.charge(refusal: min(spent, 100_000), now: now)
+      refusals.charge(refusal: engine.readClock().nanoseconds &- begun.nanoseconds, now: now)
     }
     if topology.settings.refusal.readable == .hold1013, request.isUpgrade, hold(c, request, head) { return }
     shared.admission.add(.unavailable)
