@@ -2,13 +2,14 @@
 
 import hashlib
 import os
+import socket
 
 import pytest
 
 from harness import streams
 from harness.frames import open_pair
 from harness.matrix import TRANSPORTS, start_matrix
-from harness.raw import Backend, meanwhile, outcome
+from harness.raw import Backend, meanwhile, outcome, read_exactly
 
 HIGH_WATER = 64 << 10
 BUFFER = 64 << 10
@@ -130,3 +131,65 @@ def test_a_slow_reader_gets_everything_in_small_pieces(gate):
                 got += len(block)
         assert hashed.hexdigest() == expected
         served.close()
+
+
+@pytest.fixture(scope="module")
+def smallest(module_folder, certificates):
+    """The smallest marks that there are: less than the longest record."""
+    with Backend() as backend:
+        relay = {"high_water": "16KiB", "low_water": "0B"}
+        made = start_matrix(module_folder / "smallest", certificates, [backend], relay=relay)
+        yield made, backend
+        made.proxy.finish()
+
+
+@pytest.mark.parametrize("transport", [name for name in TRANSPORTS if name != "ws"])
+def test_a_record_cut_beyond_the_marks_is_waited_for(smallest, transport):
+    """What can't be passed on before the rest of it has come must not keep the rest from coming."""
+    matrix, backend = smallest
+    client = matrix.dial(transport)
+    served, _, _ = open_pair(client, backend)
+    with client:
+        for left in [1, 12, 300, 16_000, 1]:
+            # A frame of a whole record: 4 bytes of head, 4 of mask.
+            message = b"\x82\xfe" + (16_376).to_bytes(2, "big") + bytes(4) + os.urandom(16_376)
+            client.tls.write(message)
+            record = client.leaving.read()
+            assert len(record) > 16_400
+            client.peer.sendall(record[:-left])
+            assert silent(served, 0.05)
+            client.peer.sendall(record[-left:])
+            assert read_exactly(served, len(message)) == message
+        served.close()
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_stream_passes_the_smallest_marks(smallest, transport):
+    matrix, backend = smallest
+    client = matrix.dial(transport)
+    served, _, _ = open_pair(client, backend)
+    with client:
+        for sender, receiver in [(client, served), (served, client)]:
+            got, hashed = 0, hashlib.sha256()
+            total, expected = streams.digest(streams.blocks, 64)
+            with meanwhile(lambda: streams.send(sender, streams.blocks, 64)):
+                while got < total:
+                    block = receiver.recv(1 << 18)
+                    assert block, f"ended after {got} of {total}"
+                    hashed.update(block)
+                    got += len(block)
+            assert hashed.hexdigest() == expected
+        served.close()
+
+
+def silent(peer, seconds):
+    """True exactly when nothing comes for a while."""
+    before = peer.gettimeout()
+    peer.settimeout(seconds)
+    try:
+        peer.recv(1, socket.MSG_PEEK)
+        return False
+    except TimeoutError:
+        return True
+    finally:
+        peer.settimeout(before)

@@ -83,6 +83,7 @@ extension Worker where Engine: ~Copyable {
     }
     // A backend says nothing that we'd want before it is connected.
     if side == .backend && c.pointee.backend.connectInFlight { return true }
+    if isUnfinished(c, side) { return false }
     let relay = topology.settings.relay
     let mark = c.leg(side).pointee.isHeld ? relay.lowWater.bytes : relay.highWater.bytes - 1
     let own = c.leg(side).pointee.received
@@ -95,6 +96,13 @@ extension Worker where Engine: ~Copyable {
     }
     // Small messages fill buffers badly: their number counts as well.
     return bytes > mark || count > max(2, relay.highWater.bytes / 4096)
+  }
+
+  /// True exactly when what this side has sent is of no use without more of it: the beginning of a record.
+  /// Whatever its length, reading must go on; nothing else would ever start it again.
+  private func isUnfinished(_ c: ConnectionPointer, _ side: Side) -> Bool {
+    guard c.pointee.phase == .relaying || c.pointee.phase == .upgrading else { return false }
+    return c.leg(side.other).pointee.toSend.isEmpty && c.pointee.plain.isEmpty && !c.pointee.isStarved
   }
 
   mutating func cancel(_ c: ConnectionPointer, _ side: Side, _ operation: Operation) {
