@@ -13,7 +13,7 @@ public enum Operation: UInt8, Sendable, CaseIterable {
   // Of a listener: the token's slot index is the listener's index.
   case accept = 1
   // Of a connection: the token's slot is the connection's.
-  case clientAddress, clientReceive, clientSend, clientShutdown, clientCancel, clientClose
+  case clientReceive, clientSend, clientShutdown, clientCancel, clientClose
   case backendConnect, backendReceive, backendSend, backendShutdown, backendCancel, backendClose
   // Of the worker.
   case wake
@@ -70,7 +70,7 @@ public protocol IOEngine: ~Copyable {
   var hasReceiveBuffers: Bool { get }
 
   /// Accepts from listening sockets (several, bound to the same address, where the engine has several rings)
-  /// until told to stop. Completions carry the operation `accept` and the listener's index as the slot's.
+  /// until told to stop, a few clients at each `submitAndWait`. Completions carry the operation `accept` and the listener's index as the slot's.
   /// When a completion says that no more come, the worker starts anew with `resumeAccepting`.
   mutating func startAccepting(listener: UInt32, descriptors: [Int32])
 
@@ -82,10 +82,8 @@ public protocol IOEngine: ~Copyable {
   /// Accepts no more and closes the listening sockets.
   mutating func stopAccepting(listener: UInt32)
 
-  /// Asks for the peer's address; `peerAddress` has it while the completion is looked at.
-  mutating func requestPeerAddress(of socket: SocketHandle, _ token: CompletionToken)
-
-  /// The answer to `requestPeerAddress`; nil where there is none (a unix socket, a peer already gone).
+  /// Whose socket an accept's completion brought, while that is looked at; nil where it has no name (a unix
+  /// socket).
   var peerAddress: Endpoint? { get }
 
   /// Receives into a buffer of the pool. With `multishot` until cancelled, the peer's end (result 0), an

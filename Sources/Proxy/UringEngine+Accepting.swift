@@ -5,39 +5,56 @@ internal import Uring
 extension UringEngine {
   /// A listening socket on one of the rings.
   ///
-  /// With plenty of free slots it accepts by a multishot. One enter may then accept as many clients as wait; so
-  /// when slots get scarce, it goes over to accepts of one client each, never more than there are slots: the
-  /// table never runs full, which would drop a client.
+  /// It accepts one client by each operation, and has only a few of these armed: what one enter may accept is
+  /// bounded, so that a storm leaves time for live connections between, and never more than the table has slots
+  /// for, since a client without one would be dropped. And each has its own place for the client's address.
   struct Acceptor {
-    var descriptor: Int32
+    var descriptor: Int32 = -1
     /// Changes with each listener that has this index: completions for one before it are recognised.
-    var generation: UInt32
+    var generation: UInt32 = 0
     /// True exactly when the worker wants clients.
-    var isWanted: Bool
-    /// True exactly while a multishot is armed.
-    var hasMultishot = false
-    /// Accepts of one client each that are armed.
-    var singleCount = 0
+    var isWanted = false
+    /// Accepts that are armed, by their places.
+    var armed = Places()
     /// True exactly while what is armed is being cancelled. Nothing is armed until all of it has ended: the
     /// kernel may still wake a cancelled accept for a client, of whom the others wouldn't be told then.
     var isCancelled = false
+    /// True exactly when nobody was behind the client accepted last.
+    var isQueueEmpty = true
+    /// Where the kernel writes the clients' addresses. Outlives the listener: what is armed ends later.
+    let peers = UnsafeMutablePointer<SocketAddress>.allocate(capacity: Places.capacity)
 
-    var isArmed: Bool { hasMultishot || singleCount > 0 }
+    init() { peers.initialize(repeating: SocketAddress(), count: Places.capacity) }
 
-    static let singleCountMax = 64
+    func deallocate() { peers.deallocate() }
+  }
+
+  /// A few numbers, each taken or free.
+  struct Places {
+    static let capacity = 16
+    private var taken: UInt16 = 0
+
+    var count: Int { taken.nonzeroBitCount }
+    var isEmpty: Bool { taken == 0 }
+
+    mutating func take() -> Int {
+      let place = (~taken).trailingZeroBitCount
+      taken |= 1 << place
+      return place
+    }
+
+    mutating func give(_ place: Int) { taken &= ~(1 << place) }
+    func contains(_ place: Int) -> Bool { taken & 1 << place != 0 }
   }
 
   public mutating func startAccepting(listener: UInt32, descriptors: [Int32]) {
     precondition(descriptors.count == ringCount, "a listener has a descriptor per ring")
     let first = Int(listener) * ringCount
-    while acceptors.count < first + ringCount {
-      acceptors.append(Acceptor(descriptor: -1, generation: 0, isWanted: false))
-    }
+    while acceptors.count < first + ringCount { acceptors.append(Acceptor()) }
     for ring in 0..<ringCount {
       precondition(acceptors[first + ring].descriptor < 0, "listener \(listener) started twice")
-      let generation = acceptors[first + ring].generation
-      acceptors[first + ring] = Acceptor(
-        descriptor: descriptors[ring], generation: generation, isWanted: true)
+      acceptors[first + ring].descriptor = descriptors[ring]
+      acceptors[first + ring].isWanted = true
     }
     acceptorsChanged = true
   }
@@ -61,27 +78,35 @@ extension UringEngine {
     for ring in 0..<ringCount {
       let index = Int(listener) * ringCount + ring
       Glibc.close(acceptors[index].descriptor)
-      acceptors[index] = Acceptor(
-        descriptor: -1, generation: (acceptors[index].generation + 1) & 0x7f_ffff, isWanted: false)
+      acceptors[index].descriptor = -1
+      acceptors[index].generation = (acceptors[index].generation + 1) & AcceptNote.generationMax
     }
   }
 
-  /// operation(8) | multishot(1) | generation(23) | listener(32)
-  private func acceptToken(_ index: Int, multishot: Bool) -> UInt64 {
-    let generation = acceptors[index].generation | (multishot ? 1 << 23 : 0)
-    let slot = SlotID(index: UInt32(index / ringCount), generation: generation)
+  /// What an accept's token tells beside its listener: the place of the address, and the listener's generation.
+  private struct AcceptNote {
+    static let generationMax: UInt32 = 0xf_ffff
+    var place: Int
+    var generation: UInt32
+
+    init(place: Int, generation: UInt32) { (self.place, self.generation) = (place, generation) }
+    init(_ bits: UInt32) { self.init(place: Int(bits >> 20), generation: bits & Self.generationMax) }
+    var bits: UInt32 { UInt32(place) << 20 | generation }
+  }
+
+  /// operation(8) | place(4) | generation(20) | listener(32)
+  private func acceptToken(_ index: Int, _ place: Int) -> UInt64 {
+    let note = AcceptNote(place: place, generation: acceptors[index].generation)
+    let slot = SlotID(index: UInt32(index / ringCount), generation: note.bits)
     return CompletionToken(operation: Operation.accept.rawValue, slot: slot).rawValue
   }
 
   private mutating func cancelAccepts(_ index: Int) {
-    guard acceptors[index].isArmed, !acceptors[index].isCancelled else { return }
+    guard !acceptors[index].armed.isEmpty, !acceptors[index].isCancelled else { return }
     acceptors[index].isCancelled = true
     let ignored = Internal.ignored.rawValue << 56
-    if acceptors[index].hasMultishot {
-      members[index % ringCount].ring.cancel(acceptToken(index, multishot: true), userData: ignored)
-    }
-    if acceptors[index].singleCount > 0 {
-      members[index % ringCount].ring.cancel(acceptToken(index, multishot: false), userData: ignored)
+    for place in 0..<Places.capacity where acceptors[index].armed.contains(place) {
+      members[index % ringCount].ring.cancel(acceptToken(index, place), userData: ignored)
     }
   }
 
@@ -94,31 +119,16 @@ extension UringEngine {
 
   private mutating func arm(_ index: Int) {
     guard !acceptors[index].isCancelled else { return }
-    let free = members[index % ringCount].table.acceptedFree
-    if free >= acceptReserve {
-      if !acceptors[index].hasMultishot { armMultishot(index) }
-    } else if acceptors[index].hasMultishot {
-      cancelAccepts(index)
-    } else {
-      armSingles(index, free: free)
-    }
-  }
-
-  private mutating func armMultishot(_ index: Int) {
-    acceptors[index].hasMultishot = true
-    members[index % ringCount].ring.accept(
-      from: acceptors[index].descriptor, multishot: true, userData: acceptToken(index, multishot: true))
-  }
-
-  private mutating func armSingles(_ index: Int, free: Int) {
     let ring = index % ringCount
+    let free = members[ring].table.acceptedFree
     // Not all to the first listener, which may be an idle one.
-    let share = min(Acceptor.singleCountMax, max(1, free * ringCount / (4 * acceptors.count)))
-    while acceptors[index].singleCount < share, members[ring].singleCount < free {
-      acceptors[index].singleCount += 1
-      members[ring].singleCount += 1
+    let share = min(Places.capacity, max(1, free * ringCount / (4 * acceptors.count)))
+    while acceptors[index].armed.count < share, members[ring].armedAccepts < free {
+      let place = acceptors[index].armed.take()
+      members[ring].armedAccepts += 1
       members[ring].ring.accept(
-        from: acceptors[index].descriptor, multishot: false, userData: acceptToken(index, multishot: false))
+        from: acceptors[index].descriptor, peer: acceptors[index].peers + place,
+        waits: acceptsWithoutAttempt && acceptors[index].isQueueEmpty, userData: acceptToken(index, place))
     }
   }
 
@@ -131,33 +141,34 @@ extension UringEngine {
   /// An accept has completed; nil when that is no concern of the worker's.
   mutating func acceptCompletion(_ entry: Ring.Entry, _ token: CompletionToken) -> Completion? {
     acceptorsChanged = true
-    let isMultishot = token.slot.generation >> 23 != 0
+    let note = AcceptNote(token.slot.generation)
     let index = Int(token.slot.index) * ringCount + current
-    if !isMultishot { members[current].singleCount -= 1 }
-    guard acceptors[index].generation == token.slot.generation & 0x7f_ffff else {
+    members[current].armedAccepts -= 1
+    acceptors[index].armed.give(note.place)
+    defer { if acceptors[index].armed.isEmpty { acceptors[index].isCancelled = false } }
+    guard acceptors[index].generation == note.generation else {
       // The listener has been stopped.
       if entry.result >= 0 { refuse(accepted(UInt32(entry.result))) }
       return nil
     }
-    noteEnd(index, isMultishot: isMultishot, entry)
-    guard entry.result != -ECANCELED else { return nil }
-    if entry.result == -ENFILE { acceptOverruns += 1 }
-    let socket = entry.result >= 0 ? accepted(UInt32(entry.result)) : SocketHandle.none
+    guard entry.result >= 0 else { return acceptFailed(index, token, entry.result) }
+    peerAddress = acceptors[index].peers[note.place].endpoint
+    acceptors[index].isQueueEmpty = !entry.hasMoreToRead
+    let socket = accepted(UInt32(entry.result))
     return Completion(
-      token: CompletionToken(
-        operation: token.operation, slot: SlotID(index: token.slot.index, generation: 0)),
-      result: min(0, entry.result), socket: socket, more: acceptors[index].isWanted)
+      token: listenerToken(token), result: 0, socket: socket, more: acceptors[index].isWanted)
   }
 
-  /// An accept of the listener's may have ended. If not because we wanted it, the worker has to resume.
-  private mutating func noteEnd(_ index: Int, isMultishot: Bool, _ entry: Ring.Entry) {
-    let hasEnded = !entry.more
-    if hasEnded {
-      if isMultishot { acceptors[index].hasMultishot = false } else { acceptors[index].singleCount -= 1 }
-    }
-    let isUnexpected = isMultishot && hasEnded || entry.result < 0
-    if isUnexpected && !acceptors[index].isCancelled { acceptors[index].isWanted = false }
-    if !acceptors[index].isArmed { acceptors[index].isCancelled = false }
+  private mutating func acceptFailed(_ index: Int, _ token: CompletionToken, _ result: Int32) -> Completion? {
+    guard result != -ECANCELED else { return nil }
+    if result == -ENFILE { acceptOverruns += 1 }
+    // The worker has to resume.
+    if !acceptors[index].isCancelled { acceptors[index].isWanted = false }
+    return Completion(token: listenerToken(token), result: result, more: acceptors[index].isWanted)
+  }
+
+  private func listenerToken(_ token: CompletionToken) -> CompletionToken {
+    CompletionToken(operation: token.operation, slot: SlotID(index: token.slot.index, generation: 0))
   }
 
   private mutating func accepted(_ slot: UInt32) -> SocketHandle {

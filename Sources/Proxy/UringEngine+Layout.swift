@@ -9,12 +9,8 @@ extension UringEngine {
     /// Slots of each ring for accepted sockets, and for those that we connect.
     var acceptedSlots: Int
     var outgoingSlots: Int
-    var acceptReserve = Self.acceptReserve
     var size = Ring.Size()
 
-    /// Clients that one enter accepts at most: those that wait, whose number net.core.somaxconn caps
-    /// (4096 since Linux 5.4), and a few that come just then.
-    static let acceptReserve = 4096 + 512
     /// The kernel's own limit to a table (IORING_MAX_FIXED_FILES), whatever RLIMIT_NOFILE says.
     static let slotsMax = 1 << 20
 
@@ -32,7 +28,7 @@ extension UringEngine {
       let share = (connections + ringCount - 1) / ringCount
       self.init(
         connections: connections, ringCount: ringCount,
-        acceptedSlots: min(half, share + Self.acceptReserve + Self.spare(share)),
+        acceptedSlots: min(half, share + Self.spare(share)),
         outgoingSlots: min(half, share + Self.spare(share)))
     }
 

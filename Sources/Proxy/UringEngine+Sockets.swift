@@ -10,10 +10,6 @@ extension SocketHandle {
 
 /// The verbs on sockets.
 extension UringEngine {
-  public mutating func requestPeerAddress(of socket: SocketHandle, _ token: CompletionToken) {
-    members[socket.ring].ring.install(checked(socket), userData: token.rawValue)
-  }
-
   public mutating func receive(_ socket: SocketHandle, multishot: Bool, _ token: CompletionToken) {
     members[socket.ring].ring.receive(
       checked(socket), group: 0, multishotLimit: multishot ? multishotLimit : 0, userData: token.rawValue)

@@ -88,7 +88,6 @@ extension UringEngine {
     switch token.operation {
     case Operation.clientReceive.rawValue, Operation.backendReceive.rawValue: return received(entry, token)
     case Operation.accept.rawValue: return acceptCompletion(entry, token)
-    case Operation.clientAddress.rawValue: return addressCompletion(entry, token)
     case Operation.wake.rawValue:
       armWake()
       return Completion(token: token, result: 0, more: true)
@@ -115,19 +114,12 @@ extension UringEngine {
     return Completion(token: token, result: entry.result, buffer: buffer, more: entry.more)
   }
 
-  private mutating func addressCompletion(_ entry: Ring.Entry, _ token: CompletionToken) -> Completion {
-    peerAddress = nil
-    guard entry.result >= 0 else { return Completion(token: token, result: entry.result) }
-    peerAddress = Socket.peerEndpoint(of: entry.result)
-    Glibc.close(entry.result)
-    return Completion(token: token, result: 0)
-  }
-
   private mutating func closed(_ entry: Ring.Entry) -> Completion? {
     let slot = SocketHandle(rawValue: UInt32(truncatingIfNeeded: entry.userData)).slot
     let token = CompletionToken(rawValue: members[current].table[note: slot])
     members[current].table.release(slot)
-    if members[current].table.acceptedFree <= acceptReserve { acceptorsChanged = true }
+    // Accepts may have been waiting for a slot.
+    if members[current].table.acceptedFree <= Places.capacity * acceptors.count { acceptorsChanged = true }
     // A socket that couldn't be opened is closed all the same.
     assert(entry.result == 0 || entry.result == -EBADF)
     return token.operation == 0 ? nil : Completion(token: token, result: 0)

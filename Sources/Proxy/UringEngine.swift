@@ -30,7 +30,7 @@ public struct UringEngine: ~Copyable, IOEngine {
 
   /// Times that a ring stopped accepting because its table had no slot left.
   public internal(set) var acceptPauses: UInt64 = 0
-  /// Clients that were accepted and dropped because the table was full: `acceptReserve` was too small.
+  /// Clients that were accepted and dropped because the table was full. Never, as long as we count well.
   public internal(set) var acceptOverruns: UInt64 = 0
 
   /// The rings, `ringCount` of them.
@@ -41,8 +41,6 @@ public struct UringEngine: ~Copyable, IOEngine {
   var acceptors: [Acceptor] = []
   /// True exactly when an acceptor may have to be armed or cancelled.
   var acceptorsChanged = false
-  /// While at least so many slots are free, accepts are multishot: what one enter accepts then fits.
-  let acceptReserve: Int
   /// Where the connection without a ring of its own goes next.
   var nextRing = 0
 
@@ -55,6 +53,7 @@ public struct UringEngine: ~Copyable, IOEngine {
   /// Bytes after which a multishot receive ends by itself, so that a sender can't overrun a water mark by more.
   /// 0 where the kernel can't do that: there every receive is a single one.
   let multishotLimit: UInt32 = Ring.boundsMultishotReceives() ? 65536 : 0
+  let acceptsWithoutAttempt = Ring.acceptsWithoutAttempt()
   /// Buffers of the pool that receives leave for others.
   let receiveReserve: Int
 
@@ -85,8 +84,8 @@ public struct UringEngine: ~Copyable, IOEngine {
     var ring: Ring
     var provided: BufferRing
     var table: DescriptorTable
-    /// Accepts of one client each that are armed: each may take a slot.
-    var singleCount = 0
+    /// Accepts that are armed: each may take a slot.
+    var armedAccepts = 0
     /// True exactly while accepting has stopped for want of slots.
     var isFull = false
   }
@@ -109,7 +108,6 @@ public struct UringEngine: ~Copyable, IOEngine {
     buffers = BufferPool(count: bufferCount)
     connectionCapacity = layout.connections
     ringCount = layout.ringCount
-    acceptReserve = layout.acceptReserve
     self.wakeDescriptor = wakeDescriptor
     // Each ring goes through all of its buffers in turn, so all of them become resident.
     let share = max(64, 2 * Self.receiveTargetMax / layout.ringCount)
@@ -125,6 +123,7 @@ public struct UringEngine: ~Copyable, IOEngine {
     // The rings first: the kernel must have let go of buffers and memory before these go.
     members.deinitialize(count: ringCount)
     members.deallocate()
+    for acceptor in acceptors { acceptor.deallocate() }
     kernelMemory.deallocate()
     if ringsDescriptor >= 0 { Glibc.close(ringsDescriptor) }
   }

@@ -130,7 +130,6 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
     guard let c = connections.pointer(completion.token.slot) else { return dropStale(completion) }
     switch operation {
     case .accept, .wake: break
-    case .clientAddress: addressKnown(c)
     case .clientReceive: received(c, .client, completion)
     case .backendReceive: received(c, .backend, completion)
     case .clientSend: sent(c, .client, completion.result)

@@ -6,7 +6,6 @@ enum WorldEvent {
   case client(SimulatedClient)
   case backend(SimulatedBackend)
   case accept(listener: Int)
-  case address(SimulatedSocket, CompletionToken)
   case receive(SimulatedSocket, sequence: Int)
   case send(SimulatedSocket, sequence: Int)
   case shutdown(SimulatedSocket, CompletionToken)

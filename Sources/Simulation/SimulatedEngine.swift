@@ -49,12 +49,6 @@ public struct SimulatedEngine: ~Copyable, IOEngine {
     world.listeners[Int(listener)].backlog = []
   }
 
-  public mutating func requestPeerAddress(of handle: SocketHandle, _ token: CompletionToken) {
-    guard let socket = world.socket(handle, for: "requestPeerAddress") else { return }
-    world.begin(.address, token, on: socket)
-    world.schedule(.address(socket, token))
-  }
-
   // MARK: Bytes
 
   public mutating func receive(_ handle: SocketHandle, multishot: Bool, _ token: CompletionToken) {

@@ -39,19 +39,14 @@ extension SimulatedWorld {
     }
     let more = !chance(faults.acceptsEnd)
     listeners[index].isArmed = more
-    complete(token, 0, on: nil, accepted: socket.handle, more: more)
+    var address: Endpoint?
+    if case .client(let client) = socket.peer { address = client.peerAddress ?? client.address }
+    complete(token, 0, on: nil, accepted: socket.handle, address: address, more: more)
     pokeListener(index)
   }
 
   func acceptToken(_ index: Int) -> CompletionToken {
     CompletionToken(operation: Operation.accept.rawValue, slot: SlotID(index: UInt32(index), generation: 0))
-  }
-
-  func tellAddress(_ socket: SimulatedSocket, _ token: CompletionToken) {
-    guard case .client(let client) = socket.peer, !socket.wasReset else {
-      return complete(token, -ENOTCONN, on: socket)
-    }
-    complete(token, 0, on: socket, address: client.peerAddress ?? client.address)
   }
 
   // MARK: Connecting to backends

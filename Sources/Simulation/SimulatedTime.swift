@@ -34,7 +34,6 @@ extension SimulatedWorld {
     case .client(let client): client.step(in: self)
     case .backend(let backend): backend.step(in: self)
     case .accept(let listener): acceptOne(listener)
-    case .address(let socket, let token): tellAddress(socket, token)
     case .receive(let socket, let sequence): receiveSome(socket, sequence, &pool)
     case .send(let socket, let sequence): sendSome(socket, sequence, pool)
     case .shutdown(let socket, let token): finishProxySide(socket, token)

@@ -131,7 +131,7 @@ final class SimulatedWorld {
       if socket.inFlight.contains(where: { $0.verb == verb }) {
         violate("two of \(verb) in flight on socket #\(socket.id)")
       }
-    case .address, .cancel: break
+    case .cancel: break
     }
     // Sockets that never got a connection's slot are closed with a token that stands for nobody.
     if token.slot.index != .max, verb != .cancel, !tokens.insert(token).inserted {

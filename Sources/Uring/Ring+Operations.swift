@@ -10,10 +10,21 @@ extension Ring {
 
   @inlinable func entry(_ index: Int) -> UnsafeMutablePointer<io_uring_sqe> { raw.pointee.sq.sqes + index }
 
-  /// Accepts into a direct descriptor of the kernel's choice; its slot is the result.
-  /// The peer's address isn't taken: a multishot would overwrite it with each client.
-  @inlinable public mutating func accept(from descriptor: Int32, multishot: Bool, userData: UInt64) {
-    curing_accept(entry(claim()), descriptor, multishot, userData)
+  /// Accepts one client into a direct descriptor of the kernel's choice; its slot is the result.
+  /// - Parameters:
+  ///   - peer: where the kernel writes who it is; until then the kernel's.
+  ///   - waits: nobody is likely to be there already. Saves an attempt, where `Ring.acceptsWithoutAttempt`.
+  public mutating func accept(
+    from descriptor: Int32, peer: UnsafeMutablePointer<SocketAddress>, waits: Bool, userData: UInt64
+  ) {
+    peer.pointee = SocketAddress()
+    let (address, length) = (peer.pointer(to: \.storage)!, peer.pointer(to: \.length)!)
+    curing_accept(entry(claim()), descriptor, address, length, waits, userData)
+  }
+
+  /// True exactly when the kernel knows IORING_ACCEPT_POLL_FIRST: Linux 6.10.
+  public static func acceptsWithoutAttempt(release: String = kernelRelease()) -> Bool {
+    isAtLeast((6, 10), release)
   }
 
   /// Receives into a buffer of the group's ring: what is there, which doesn't break a chain however little it
@@ -28,8 +39,12 @@ extension Ring {
 
   /// True exactly when the kernel can end a multishot receive after a number of bytes: Linux 6.17.
   public static func boundsMultishotReceives(release: String = kernelRelease()) -> Bool {
+    isAtLeast((6, 17), release)
+  }
+
+  private static func isAtLeast(_ version: (Int, Int), _ release: String) -> Bool {
     let numbers = release.split(separator: ".").prefix(2).map { Int($0.prefix { $0.isNumber }) ?? 0 }
-    return numbers.count == 2 && (numbers[0], numbers[1]) >= (6, 17)
+    return numbers.count == 2 && (numbers[0], numbers[1]) >= version
   }
 
   /// Sends all of it or an error, without SIGPIPE. Two sends at once on a socket would interleave when they

@@ -34,6 +34,8 @@ public struct Ring: ~Copyable {
 
     /// True exactly when the operation goes on and will post again.
     @inlinable public var more: Bool { flags & 2 != 0 }
+    /// True exactly when a socket has more to receive, or clients to accept (these since Linux 6.10).
+    @inlinable public var hasMoreToRead: Bool { flags & 4 != 0 }
     /// The provided buffer that was filled.
     @inlinable public var buffer: UInt16? { flags & 1 != 0 ? UInt16(truncatingIfNeeded: flags >> 16) : nil }
   }

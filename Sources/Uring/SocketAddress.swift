@@ -4,12 +4,15 @@ internal import Glibc
 
 /// An endpoint in the kernel's form.
 public struct SocketAddress {
-  public private(set) var storage = sockaddr_storage()
+  public internal(set) var storage = sockaddr_storage()
   /// Bytes of `storage` that count.
-  public private(set) var length: UInt32
+  public internal(set) var length: UInt32
 
   public var family: UInt16 { storage.ss_family }
   public var isIP: Bool { family == UInt16(AF_INET) || family == UInt16(AF_INET6) }
+
+  /// Room for any address, which the kernel fills in.
+  public init() { length = UInt32(MemoryLayout<sockaddr_storage>.size) }
 
   /// What the kernel filled in.
   public init(storage: sockaddr_storage, length: UInt32) {

@@ -11,7 +11,7 @@ import Uring
   /// 22000 sockets, none of which counts against RLIMIT_NOFILE.
   @Test(.enabled(if: UringEngine.Layout.slotLimit() >= 10_000, "RLIMIT_NOFILE has no room for the tables"))
   func `several rings hold more sockets than the process may have descriptors`() throws {
-    let driver = try Driver(rings: 3, accepted: 6000, outgoing: 4000, reserve: 4096 + 512, buffers: 1024)
+    let driver = try Driver(rings: 3, accepted: 6000, outgoing: 4000, buffers: 1024)
     let count = 11_000
     var backends: [SocketHandle] = []
     var clients: [SocketHandle] = []

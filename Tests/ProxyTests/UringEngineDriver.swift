@@ -10,16 +10,17 @@ final class UringEngineDriver {
   var engine: UringEngine
   var endpoint: Endpoint
   private var seen: [Completion] = []
+  /// Whose sockets the accepts' completions brought, in their order.
+  private(set) var peers: [Endpoint?] = []
 
   /// An engine whose listener 0 listens at `endpoint`, and accepts.
   init(
-    rings: Int = 1, accepted: Int = 64, outgoing: Int = 64, reserve: Int = 32, buffers: Int = 256,
+    rings: Int = 1, accepted: Int = 64, outgoing: Int = 64, buffers: Int = 256,
     completions: Int = 4096, submissions: Int = 512, wake: Int32 = -1,
     at endpoint: Endpoint = Endpoint("127.0.0.1:0")!
   ) throws {
     var layout = UringEngine.Layout(
       connections: outgoing, ringCount: rings, acceptedSlots: accepted, outgoingSlots: outgoing)
-    layout.acceptReserve = reserve
     layout.size.completions = completions
     layout.size.submissions = submissions
     engine = try UringEngine(layout: layout, bufferCount: buffers, wakeDescriptor: wake)
@@ -47,6 +48,7 @@ final class UringEngineDriver {
   private func collect() {
     while let completion = engine.nextCompletion() {
       seen.append(completion)
+      if completion.token.operation == Operation.accept.rawValue { peers.append(engine.peerAddress) }
       if completion.token.operation == Operation.accept.rawValue, !completion.more {
         engine.resumeAccepting(listener: 0)
       }
@@ -112,7 +114,6 @@ final class UringEngineDriver {
   var hasReceiveBuffers: Bool { engine.hasReceiveBuffers }
   var acceptPauses: UInt64 { engine.acceptPauses }
   var acceptOverruns: UInt64 { engine.acceptOverruns }
-  var hasMultishot: Bool { engine.acceptors[0].hasMultishot }
   func acceptedCount(_ ring: Int = 0) -> Int { engine.members[ring].table.acceptedCount }
   func outgoingCount(_ ring: Int = 0) -> Int { engine.members[ring].table.outgoingCount }
   var providedCount: Int { engine.members[0].provided.count }

@@ -31,8 +31,11 @@ import Testing
     defer { Glibc.close(listener) }
     let client = try connected(to: try #require(Socket.boundEndpoint(of: listener)))
     defer { Glibc.close(client) }
-    ring.accept(from: listener, multishot: false, userData: 1)
+    let peer = UnsafeMutablePointer<SocketAddress>.allocate(capacity: 1)
+    defer { peer.deallocate() }
+    ring.accept(from: listener, peer: peer, waits: false, userData: 1)
     #expect(try next(&ring).result == 0)
+    #expect(peer.pointee.endpoint == Socket.boundEndpoint(of: client))
     #expect(Glibc.write(client, "tide", 4) == 4)
     ring.receive(0, group: 0, multishotLimit: 0, userData: 2)
     let entry = try next(&ring)

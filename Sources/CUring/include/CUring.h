@@ -25,6 +25,7 @@ enum {
   CURING_OP_SENDMSG_ZC = IORING_OP_SENDMSG_ZC,
   CURING_OP_FIXED_FD_INSTALL = 54,
   CURING_SOCKET_SETSOCKOPT = 3,
+  CURING_ACCEPT_POLL_FIRST = 1 << 2,
 };
 
 /* Buffers that one gathered send takes. */
@@ -130,11 +131,14 @@ static inline void curing_fill(
       .len = length, .user_data = user_data};
 }
 
-/* Accepts from an ordinary descriptor into a direct one that the kernel chooses. */
-static inline void curing_accept(struct io_uring_sqe *sqe, int fd, bool multishot, uint64_t user_data) {
-  curing_fill(sqe, IORING_OP_ACCEPT, 0, fd, NULL, 0, 0, user_data);
+/* Accepts one client from an ordinary descriptor into a direct one that the kernel chooses. `address` and `length`
+   belong to the kernel until then. With `poll_first` the kernel doesn't try before somebody has come. */
+static inline void curing_accept(
+    struct io_uring_sqe *sqe, int fd, struct sockaddr_storage *address, uint32_t *length, bool poll_first,
+    uint64_t user_data) {
+  curing_fill(sqe, IORING_OP_ACCEPT, 0, fd, address, 0, (uint64_t)(uintptr_t)length, user_data);
   sqe->file_index = IORING_FILE_INDEX_ALLOC;
-  sqe->ioprio = multishot ? IORING_ACCEPT_MULTISHOT : 0;
+  sqe->ioprio = poll_first ? CURING_ACCEPT_POLL_FIRST : 0;
 }
 
 /* A multishot ends by itself once `limit` bytes have come: the field that Linux 6.17 calls `optlen` and liburing

@@ -3,7 +3,7 @@ internal import Policy
 internal import Settings
 internal import Telemetry
 
-/// Phase 1: a socket has been accepted. It gets a slot, and its client's address is asked for.
+/// Phase 1: a socket has been accepted. It gets a slot, if its client may come at all.
 extension Worker where Engine: ~Copyable {
   mutating func startAccepting(_ bind: BoundListener) {
     let index = UInt32(bind.index)
@@ -50,22 +50,19 @@ extension Worker where Engine: ~Copyable {
     counters.add(.connectionsLive)
     c.pointee.listenerCounters.add(.connectionsAccepted)
     c.pointee.listenerCounters.add(.connectionsLive)
+    c.pointee.address = engine.peerAddress
     timers.set(slot.index, at: now + topology.settings.deadlines.firstByte)
-    engine.requestPeerAddress(of: socket, token(.clientAddress, c))
-    c.pointee.client.inFlight += 1
-    updateReceiving(c, .client)
+    considerAddress(c)
+    if c.pointee.phase != .closing { updateReceiving(c, .client) }
+    continueClosing(slot)
   }
 
-  mutating func addressKnown(_ c: ConnectionPointer) {
-    c.pointee.client.inFlight -= 1
-    guard c.pointee.phase == .accepting else { return }
-    c.pointee.address = engine.peerAddress
+  private mutating func considerAddress(_ c: ConnectionPointer) {
     if let sources = c.pointee.listener.proxySources, let peer = c.pointee.address?.ipAddress {
       c.pointee.expectsProxyHeader = sources.contains(peer)
     }
     // Behind a PROXY header is another client than the socket's peer: the limits count that one.
     guard c.pointee.expectsProxyHeader || passesAddress(c) else { return }
-    // A client that has sent FIN or reset meanwhile is met as such in the next phase.
     startWaiting(c)
   }
 

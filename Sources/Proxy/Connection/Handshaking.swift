@@ -7,7 +7,7 @@ internal import Telemetry
 /// Phase 3: TLS, by OpenSSL, from a queue within the turn's budget, so that live connections go first.
 extension Worker where Engine: ~Copyable {
   /// What a turn may spend on handshakes: about four of them.
-  static var handshakeBudget: Duration { .microseconds(1000) }
+  static var handshakeBudget: Duration { .microseconds(50) }
 
   mutating func startHandshaking(_ c: ConnectionPointer) {
     enter(c, .handshaking, for: topology.settings.deadlines.handshaking)

@@ -1,7 +1,7 @@
 /// The phases of a connection's life, in order. Each has a file of its name beside this one, a deadline of
 /// its name in the configuration, and is the `phase` of metrics and log lines.
 public enum Phase: UInt8, Sendable, CaseIterable {
-  /// The socket is ours; the client's address is being asked for.
+  /// The socket is ours; nothing is known but whose it is.
   case accepting
   /// For the client's first byte.
   case waiting

@@ -8,7 +8,7 @@ internal import Wire
 /// Phase 2: the client's first bytes tell what it would cost, without any crypto; then it waits for its turn.
 extension Worker where Engine: ~Copyable {
   /// Clients let in or refused in one turn at most, so that live connections are served between.
-  private static var admissionsPerTurn: Int { 256 }
+  private static var admissionsPerTurn: Int { 32 }
   /// Looks at a ClientHello that isn't whole. Honest ones come in a few pieces.
   private static var helloScansMax: UInt8 { 64 }
 
