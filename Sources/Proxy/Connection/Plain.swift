@@ -146,6 +146,7 @@ extension Worker where Engine: ~Copyable {
   }
 
   private mutating func recordsBroken(_ c: ConnectionPointer, _ failure: TLSFailure) -> Opening {
+    if isBackendOwed(c) { return .nothing }
     if let buffer = engine.buffers.take() {
       let room = UnsafeMutableRawBufferPointer(start: engine.buffers.base(buffer), count: BufferPool.stride)
       let count = c.pointee.records!.alert(for: failure, output: room, library: shared.library!)
@@ -153,6 +154,14 @@ extension Worker where Engine: ~Copyable {
     }
     close(c, by: .client, .malformed, .orderly)
     return .failed
+  }
+
+  /// True exactly when the backend hasn't been sent yet what the client sent before its records broke. It goes
+  /// first: closing drops it. When it has gone, the pump asks again, and gets the same failure.
+  private mutating func isBackendOwed(_ c: ConnectionPointer) -> Bool {
+    guard !c.pointee.backend.toSend.isEmpty else { return false }
+    flush(c, .backend)
+    return true
   }
 
   // MARK: OpenSSL's
@@ -200,6 +209,9 @@ extension Worker where Engine: ~Copyable {
         saidGoodbye(c)
         return .nothing
       case .failed:
+        // Asked again, OpenSSL says the same.
+        c.pointee.mayHoldPlain = true
+        if engine.buffers.count(target) > 0 || isBackendOwed(c) { return .nothing }
         close(c, by: .client, .malformed, .orderly)
         return .failed
       }
