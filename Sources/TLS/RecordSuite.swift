@@ -1,7 +1,7 @@
 /// What a cipher suite of TLS 1.3 asks for (RFC 8446 appendix B.4), and where a connection's state has it.
 ///
-/// Behind `RecordState` come, without gaps: the receiving and the sending traffic secret, the receiving and
-/// the sending IV, and, where the suite keeps them, the receiving and the sending key.
+/// Behind `RecordState` come, without gaps: the receiving and the sending IV; where the suite keeps them, the
+/// receiving and the sending key; the receiving and the sending traffic secret, which records seldom need.
 struct RecordSuite {
   let suite: CipherSuite
   /// Bytes of the AEAD's key.
@@ -39,12 +39,8 @@ struct RecordSuite {
     (0..<UInt8(allCount)).first { RecordSuite(index: $0).suite == suite }
   }
 
-  func secret(_ direction: RecordDirection) -> Int {
-    MemoryLayout<RecordState>.size + direction.rawValue * secretCount
-  }
-
   func iv(_ direction: RecordDirection) -> Int {
-    MemoryLayout<RecordState>.size + 2 * secretCount + direction.rawValue * Self.ivCount
+    MemoryLayout<RecordState>.size + direction.rawValue * Self.ivCount
   }
 
   /// Only where the suite keeps keys.
@@ -53,8 +49,12 @@ struct RecordSuite {
     return iv(.sending) + Self.ivCount + direction.rawValue * keyCount
   }
 
+  func secret(_ direction: RecordDirection) -> Int {
+    iv(.sending) + Self.ivCount + (keepsKeys ? 2 * keyCount : 0) + direction.rawValue * secretCount
+  }
+
   /// Bytes of a connection's state.
-  var stateCount: Int { iv(.sending) + Self.ivCount + (keepsKeys ? 2 * keyCount : 0) }
+  var stateCount: Int { secret(.sending) + secretCount }
 }
 
 enum RecordDirection: Int { case receiving, sending }
