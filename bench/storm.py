@@ -25,10 +25,12 @@ def arguments():
     parser.add_argument("--retry", choices=["backoff", "immediate", "retry-after"], default="backoff")
     parser.add_argument("--resumed-share", type=float, default=0)
     parser.add_argument("--rsa", action="store_true", help="RSA-2048 certificate instead of P-256")
+    parser.add_argument("--plain", action="store_true", help="without TLS")
     parser.add_argument("--stay", type=float, help="clients leave after this many seconds; without it they stay")
     parser.add_argument("--seconds", type=float, default=60, help="end of a storm, at the latest")
     parser.add_argument("--connections", type=int, default=200, help="calm: established connections")
     parser.add_argument("--handshake-cpu", default="30%", help="tickets: tidegate's limits.handshake_cpu")
+    parser.add_argument("--refusal-cpu", default="10%", help="limit: tidegate's refusal.cpu")
     parser.add_argument("--by-second", action="store_true", help="prints attempts and admissions of every second")
     parser.add_argument("--no-namespaces", action="store_true")
     parser.add_argument("--save", metavar="NAME", help="writes bench/results/NAME.json")
@@ -39,7 +41,7 @@ class Storm:
     def __init__(self, options, folder):
         self.options, self.folder = options, folder
         self.pems = material.certificates(folder)
-        self.manner = Manner(rsa=options.rsa)
+        self.manner = Manner(tls="none" if options.plain else "1.3", rsa=options.rsa)
         self.calibration = min(1000, 2 * options.rate)
         self.rows, self.details = [], []
 
@@ -58,7 +60,7 @@ class Storm:
 
     def limit(self, index, name):
         """The herd against a limiter."""
-        o, limiter = self.options, herds.limiters()[name]
+        o, limiter = self.options, herds.limiters(self.options.refusal_cpu)[name]
         with self.running(index, name, limiter.proxy, limiter.extra(o.rate, o.patience or o.timeout)) as one:
             calm_cost = self.cost_of_admission(one)
             before = one.cpu_seconds()

@@ -22,12 +22,13 @@ def room(rate, patience):
             f"waiting_room: {{patience: {int(patience * 950)}ms}}")
 
 
-def limiters():
+def limiters(refusal_cpu="10%"):
     return {
         "tidegate": Limiter("tidegate", lambda rate, patience: {
-            "tidegate": room(rate, patience)}),
+            "tidegate": room(rate, patience) + f"\nrefusal: {{cpu: {refusal_cpu}}}"}),
         "tidegate-hold": Limiter("tidegate", lambda rate, patience: {
-            "tidegate": room(rate, patience) + "\nrefusal: {readable: hold-1013}"}),
+            "tidegate": room(rate, patience)
+            + f"\nrefusal: {{readable: hold-1013, cpu: {refusal_cpu}}}"}),
         # Ahead of TLS, whoever it is.
         "tidegate-reset": Limiter("tidegate", lambda rate, patience: {
             "tidegate": room(rate, patience) + "\nrefusal: {readable: none}"}),
