@@ -27,6 +27,8 @@ public struct AdmissionSnapshot: Sendable {
   /// Admitted from the room since the start, and the longest that one of them waited.
   public var admitted: UInt64 = 0
   public var waitMax = Duration.zero
+  /// What of a TLS client's patience is kept for its handshake, in the slowest worker.
+  public var handshakeMargin = Duration.zero
   /// Clients that left the room by themselves.
   public var gone: UInt64 = 0
   /// By `Refusal.allCases`.
@@ -78,6 +80,7 @@ extension AdmissionSnapshot {
       .nanoseconds(Int64(clamping: workers.map { $0.admission[key] }.max() ?? 0))
     }
     longestWait = longest(.longestWaitNanoseconds)
+    handshakeMargin = longest(.marginNanoseconds)
     waitMax = longest(.waitMaxNanoseconds)
     admitted = counted[.admitted]
     gone = counted[.gone]

@@ -168,6 +168,7 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
     shared.admission.set(.gone, counts.gone)
     shared.admission.set(.heldNow, UInt64(held.count))
     shared.admission.set(.waitMaxNanoseconds, counts.waitMax.clampedNanoseconds)
+    shared.admission.set(.marginNanoseconds, admission.margin.clampedNanoseconds)
     shared.admission.set(.longestWaitNanoseconds, admission.longestWait(now: now).clampedNanoseconds)
   }
 

@@ -123,6 +123,7 @@ extension Worker where Engine: ~Copyable {
 
   private mutating func enterRoom(_ c: ConnectionPointer) {
     let patience = topology.settings.waitingRoom.patience
+    c.pointee.handshakeDue = now + patience + patience / 4
     let entrance = admission.enter(
       c.pointee.id, listener: c.pointee.listener.number, c.pointee.handshakeClass, patience: patience,
       now: now)
@@ -140,6 +141,7 @@ extension Worker where Engine: ~Copyable {
   mutating func runAdmission() {
     defer { if !leaving.isEmpty { dismissLeaving() } }
     nextAdmission = nil
+    admission.foresee(queued: handshakes.count, now: now)
     for _ in 0..<Self.admissionsPerTurn {
       switch admission.next(now: now) {
       case .admit(let admitted): admit(admitted)
