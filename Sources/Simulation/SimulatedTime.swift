@@ -5,8 +5,8 @@ extension SimulatedWorld {
   /// Lets things happen until completions have come or the deadline has.
   func wait(until deadline: MonotonicTime?, _ pool: inout BufferPool) {
     // What the worker did since the last wait took a moment.
-    now.nanoseconds += UInt64(pick(1...20)) * 1000 + UInt64(worked.components.attoseconds / 1_000_000_000)
-    worked = .zero
+    now.nanoseconds += UInt64(pick(1...20)) * 1000 + (worked + preempted).clampedNanoseconds
+    (worked, preempted) = (.zero, .zero)
     if chance(faults.timeJumps) { now.nanoseconds += UInt64.random(in: 0...1_000_000_000, using: &random) }
     runDue(&pool)
     if chance(faults.spuriousWakeups) { return }

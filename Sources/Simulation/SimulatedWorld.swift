@@ -49,8 +49,9 @@ final class SimulatedWorld {
   var exhaustions = 0
   /// What makes it a run of admission; nil otherwise.
   var storm: Storm?
-  /// How much of a turn the worker has spent, as its own measuring has it.
+  /// How much of a turn the worker has spent, as its own measuring has it; and others meanwhile.
   var worked = Duration.zero
+  var preempted = Duration.zero
   /// True exactly when nothing is due and the worker would wait forever.
   var isStuck = false
 
@@ -67,10 +68,14 @@ final class SimulatedWorld {
 
   func pick(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
 
+  /// The clock goes on while the worker works, and while somebody else has its CPU.
+  func readClock() -> MonotonicTime { now + worked + preempted }
+
   /// Between two looks the worker has worked, where the storm makes work take time.
-  func readClock() -> MonotonicTime {
+  func readWorkClock() -> UInt64 {
     if let work = storm?.work { worked += .microseconds(pick(work)) }
-    return now + worked
+    if let preemption = storm?.preemption { preempted += .microseconds(pick(preemption)) }
+    return (now + worked).nanoseconds
   }
 
   func record(_ name: StaticString, _ subject: Int, _ value: Int = 0) {

@@ -24,6 +24,8 @@ public struct Storm: Sendable {
   public var broken = 0.0
   /// Microseconds that pass whenever the worker measures its work; nil is none at all.
   public var work: ClosedRange<Int>?
+  /// Microseconds that somebody else has the CPU meanwhile; nil is nobody.
+  public var preemption: ClosedRange<Int>?
 
   /// Fifty clients a second, and an ample room.
   public init(readable: Settings.Refusal.Readable = .unavailable) {

@@ -28,6 +28,7 @@ extension Worker where Engine: ~Copyable {
   mutating func runHandshakes() {
     guard !handshakes.isEmpty || !refusedHandshakes.isEmpty else { return }
     var clock = engine.readClock()
+    var work = engine.readWorkClock()
     let end = clock + Self.handshakeBudget
     repeat {
       // Those that are only to hear a refusal come last.
@@ -41,15 +42,23 @@ extension Worker where Engine: ~Copyable {
         continue
       }
       let step = continueHandshake(c)
-      let after = engine.readClock()
-      let cost = after.nanoseconds - clock.nanoseconds
-      c.pointee.handshakeNanoseconds += cost
-      counters.add(.handshakeNanoseconds, cost)
-      clock = after
+      charge(c, &work, since: &clock)
       handshakeStepped(c, step)
       updateReceiving(c, .client)
       continueClosing(id)
     } while clock < end
+  }
+
+  /// Charges a step with the CPU that it has had; the rest of its time it has waited for it.
+  private mutating func charge(_ c: ConnectionPointer, _ work: inout UInt64, since clock: inout MonotonicTime)
+  {
+    let (worked, after) = (engine.readWorkClock(), engine.readClock())
+    let cost = worked &- work
+    let whole = after.nanoseconds - clock.nanoseconds
+    c.pointee.handshakeNanoseconds += cost
+    c.pointee.queuedNanoseconds += whole > cost ? whole - cost : 0
+    counters.add(.handshakeNanoseconds, cost)
+    (work, clock) = (worked, after)
   }
 
   /// The next whose turn it is, at this time; nil when there is nobody.

@@ -104,9 +104,9 @@ extension Worker where Engine: ~Copyable {
       shared.process.hasTold.store(true, ordering: .relaxed)
       shared.process.ledger.refused(address, slot: c.pointee.returnSlot, now: now)
     }
-    let begun = engine.readClock()
+    let begun = engine.readWorkClock()
     defer {
-      refusals.charge(refusal: engine.readClock().nanoseconds &- begun.nanoseconds, now: now)
+      refusals.charge(refusal: engine.readWorkClock() &- begun, now: now)
     }
     if topology.settings.refusal.readable == .hold1013, request.isUpgrade, hold(c, request, head) { return }
     shared.admission.add(.unavailable)
