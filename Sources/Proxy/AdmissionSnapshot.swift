@@ -1,6 +1,5 @@
 internal import Basics
 public import Policy
-internal import Settings
 internal import Telemetry
 
 /// What the waiting room, the budgets and the refusals have done.
@@ -72,7 +71,7 @@ public struct AdmissionSnapshot: Sendable {
 }
 
 extension AdmissionSnapshot {
-  init(_ process: ProcessShared, _ workers: [WorkerShared], _ settings: Settings, now: MonotonicTime) {
+  init(_ process: ProcessShared, _ workers: [WorkerShared], now: MonotonicTime) {
     let counted = Counted(summing: workers.map(\.admission))
     waiting = process.admission.waitingCount
     waitingCapacity = process.admission.capacity
@@ -88,8 +87,8 @@ extension AdmissionSnapshot {
     refusedBeforeTLS = counted[.beforeTLS]
     refusedUnavailable = counted[.unavailable]
     refusedHeld = counted[.held]
-    held = Int(counted[.heldNow])
-    heldCapacity = settings.refusal.hold.connections
+    held = process.held.now
+    heldCapacity = process.held.limit
     ledger = process.ledger.figures
     returnBacklog = process.admission.returns.backlog(now: now)
     table = process.addresses
@@ -98,9 +97,4 @@ extension AdmissionSnapshot {
     addressCapacity = process.addresses.capacity
     addressLimits = process.addresses.limits
   }
-}
-
-extension Settings.Refusal.Hold {
-  /// What one of so many workers may hold.
-  func share(_ workers: Int) -> Int { (connections + workers - 1) / workers }
 }

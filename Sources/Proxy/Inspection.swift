@@ -37,8 +37,8 @@ public struct ConnectionGlimpse: Sendable {
 
 extension WorkerShared {
   /// What admission has done, where this is the process's only worker.
-  public func admissionSnapshot(_ settings: Settings, now: MonotonicTime) -> AdmissionSnapshot {
-    AdmissionSnapshot(process, [self], settings, now: now)
+  public func admissionSnapshot(now: MonotonicTime) -> AdmissionSnapshot {
+    AdmissionSnapshot(process, [self], now: now)
   }
 }
 

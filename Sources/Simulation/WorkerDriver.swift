@@ -48,7 +48,7 @@ public struct WorkerDriver: ~Copyable, SimulatedDriver {
   public var answersGarbage: Bool { topology.settings.listeners[0].mode == .websocket }
 
   public func leftovers() -> [String] {
-    let admission = shared.admissionSnapshot(topology.settings, now: world.now)
+    let admission = shared.admissionSnapshot(now: world.now)
     let counts = [
       "waiting": worker.waitingCount, "held": worker.heldCount,
       "waiting by the process's count": admission.waiting,
@@ -82,7 +82,7 @@ public struct WorkerDriver: ~Copyable, SimulatedDriver {
 
   /// Those that got a slot.
   private var accepted: UInt64 {
-    let admission = shared.admissionSnapshot(topology.settings, now: world.now)
+    let admission = shared.admissionSnapshot(now: world.now)
     return shared.counters[.connectionsAccepted] - shared.counters[.slotsExhausted]
       - admission[.processLimit] - admission[.listenerLimit]
   }

@@ -20,7 +20,7 @@ public enum AdmissionCounter: Int, CounterKey {
   case beforeTLS, unavailable, held
   case admitted, gone
   // Gauges.
-  case heldNow, longestWaitNanoseconds, waitMaxNanoseconds, marginNanoseconds
+  case longestWaitNanoseconds, waitMaxNanoseconds, marginNanoseconds
 }
 
 /// What a worker counts of a listener.

@@ -5,7 +5,7 @@ import Testing
 @Suite struct HoldRoomTests {
   @Test func theHeldAreReleasedInTheOrderOfTheirSlots() {
     var generator = SeededGenerator.told()
-    var room = HoldRoom(capacity: 500, slots: 500)
+    var room = HoldRoom(total: HeldCount(limit: 500), slots: 500)
     var due: [(MonotonicTime, SlotID)] = []
     for index in 0..<500 {
       let time = at(Double.random(in: 1...60, using: &generator))
@@ -26,18 +26,45 @@ import Testing
   }
 
   @Test func aFullRoomHoldsNoMore() {
-    var room = HoldRoom(capacity: 2, slots: 10)
+    let total = HeldCount(limit: 2)
+    var room = HoldRoom(total: total, slots: 10)
     #expect(room.hold(slot(1), until: at(2)) == true)
     #expect(room.hold(slot(9), until: at(1)) == true)
     #expect(room.hold(slot(5), until: at(1)) == false)
     #expect(room.popDue(at(5)) == slot(9))
     #expect(room.hold(slot(5), until: at(1)) == true)
-    room.capacity = 0
-    #expect(room.isFull == true)
+    total.change(limit: 1)
+    #expect(total.now == 2)
+    #expect(room.leave(slot(1)) == true)
+    #expect(room.hold(slot(2), until: at(1)) == false)
+  }
+
+  @Test func allWorkersTogetherHoldAsManyAsMayBeAndNoMore() {
+    var generator = SeededGenerator.told()
+    let total = HeldCount(limit: 100)
+    var one = HoldRoom(total: total, slots: 1000)
+    var other = HoldRoom(total: total, slots: 1000)
+    var fulls = 0
+    for step in 0..<4000 {
+      let index = Int.random(in: 0..<1000, using: &generator)
+      let wasFull = total.now == 100
+      let isFirst = Bool.random(using: &generator)
+      let left = isFirst ? one.leave(slot(index)) : other.leave(slot(index))
+      if !left {
+        // All of the room is there for either worker.
+        let isHeld = isFirst ? one.hold(slot(index), until: at(9)) : other.hold(slot(index), until: at(9))
+        #expect(isHeld == !wasFull, "step \(step)")
+        if wasFull { fulls += 1 }
+      }
+      #expect(one.count + other.count == total.now && total.now <= 100, "step \(step)")
+    }
+    #expect(fulls > 100)
+    while one.popDue(at(10)) != nil || other.popDue(at(10)) != nil {}
+    #expect(total.now == 0)
   }
 
   @Test func aStaleSlotTakesNobodyOut() {
-    var room = HoldRoom(capacity: 2, slots: 10)
+    var room = HoldRoom(total: HeldCount(limit: 2), slots: 10)
     #expect(room.hold(slot(3, generation: 2), until: at(2)) == true)
     #expect(room.leave(slot(3, generation: 1)) == false)
     #expect(room.leave(slot(7)) == false)

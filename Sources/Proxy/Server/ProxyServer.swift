@@ -143,7 +143,7 @@ public final class ProxyServer: Sendable {
     snapshot.workers = workers.map { Counted(summing: [$0.counters]) }
     snapshot.directDescriptors = 2 * layout.connectionsPerWorker * workers.count
     snapshot.isDraining = isDraining
-    snapshot.admission = AdmissionSnapshot(process, workers, topology.settings, now: snapshot.now)
+    snapshot.admission = AdmissionSnapshot(process, workers, now: snapshot.now)
     snapshot.handshakes = HandshakeTimes(workers.map(\.handshakeTimes))
     snapshot.listeners = topology.listeners.map { listener in
       ListenerSnapshot(
