@@ -11,6 +11,10 @@ public struct HoldRoom: ~Copyable {
   }
   private static let none = UInt32.max
 
+  /// Nobody is held for less. Who comes so late that its slot is past already would get its 101 and its 1013 at
+  /// once, and some clients would be back 10 ms later: a completed open has reset their backoff.
+  public static let shortest = Duration.seconds(1)
+
   private var heap: [Entry] = []
   /// Where in the heap a slot is, by its index.
   private var places: [UInt32] = []
@@ -30,8 +34,10 @@ public struct HoldRoom: ~Copyable {
   /// When the next is to be released; nil when none is held.
   public var nextRelease: MonotonicTime? { heap.first?.releaseAt }
 
-  /// Holds a connection. False when as many are held as may be.
-  public mutating func hold(_ slot: SlotID, until releaseAt: MonotonicTime) -> Bool {
+  /// Holds a connection until its slot comes, but not for less than `shortest`. False when as many are held as
+  /// may be.
+  public mutating func hold(_ slot: SlotID, until returnSlot: MonotonicTime, now: MonotonicTime) -> Bool {
+    let releaseAt = max(returnSlot, now + Self.shortest)
     guard total.enter() else { return false }
     while places.count <= Int(slot.index) { places.append(Self.none) }
     assert(places[Int(slot.index)] == Self.none, "a slot is held once")

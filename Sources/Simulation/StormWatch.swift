@@ -17,6 +17,8 @@ struct StormWatch {
 
   /// When each refused client may come again, by its address.
   private(set) var slots: [Endpoint: MonotonicTime] = [:]
+  /// When each that is held was first seen so.
+  private(set) var heldSince: [Endpoint: MonotonicTime] = [:]
   private var last = Look()
   /// The generic cell rate algorithm's arrival, in nanoseconds, kept by ourselves.
   private var arrival = 0.0
@@ -56,7 +58,7 @@ struct StormWatch {
   mutating func see(_ glimpse: ConnectionGlimpse, _ world: SimulatedWorld) {
     if clients.isEmpty { for client in world.clients { clients[client.address] = client } }
     guard let address = glimpse.address, let client = clients[address] else { return }
-    // A slot that has come already lets go at once, so that nobody is seen held.
+    if glimpse.phase == .holding, heldSince[address] == nil { heldSince[address] = world.now }
     if glimpse.refusal != nil { slots[address] = glimpse.returnSlot }
     guard glimpse.refusal == nil, glimpse.phase != .accepting else { return }
     if let ip = address.ipAddress { byAddress[ip, default: 0] += 1 }

@@ -75,7 +75,8 @@ public struct WorkerDriver: ~Copyable, SimulatedDriver {
     }
     guard world.storm != nil else { return faults }
     let check = StormCheck(
-      settings: topology.settings, world: world, slots: watch.slots, hasRunDry: exhaustions > 0)
+      settings: topology.settings, world: world, slots: watch.slots, heldSince: watch.heldSince,
+      hasRunDry: exhaustions > 0)
     return faults + check.faults(records, admission)
       + world.clients.flatMap { check.faults(of: $0, byClient[$0.address] ?? []) }
   }
