@@ -7,6 +7,7 @@ extension SimulatedWorld {
     // What the worker did since the last wait took a moment.
     now.nanoseconds += UInt64(pick(1...20)) * 1000 + (worked + preempted).clampedNanoseconds
     (worked, preempted) = (.zero, .zero)
+    stallIfDue()
     if chance(faults.timeJumps) { now.nanoseconds += UInt64.random(in: 0...1_000_000_000, using: &random) }
     runDue(&pool)
     if chance(faults.spuriousWakeups) { return }
@@ -19,6 +20,15 @@ extension SimulatedWorld {
       now = max(now, next)
       runDue(&pool)
     }
+  }
+
+  /// Once in a storm, the worker doesn't run for a while.
+  private func stallIfDue() {
+    guard let stall = storm?.stall, !hasStalled else { return }
+    guard now >= Self.start + .microseconds(stall.at) else { return }
+    hasStalled = true
+    now = now + .microseconds(stall.microseconds)
+    record("stall", stall.microseconds)
   }
 
   private func runDue(_ pool: inout BufferPool) {

@@ -23,7 +23,10 @@ final class SimulatedWorld {
   let faults: Faults
   var random: SeededGenerator
   /// The first instant isn't zero: a clock of a machine that has been running.
-  var now = MonotonicTime(nanoseconds: 1_000_000_000)
+  static let start = MonotonicTime(nanoseconds: 1_000_000_000)
+  var now = SimulatedWorld.start
+  /// True exactly when the storm's stall has been.
+  var hasStalled = false
   var events = EventQueue()
   var trace = Trace()
   /// What was against the rules, or not as it must be. The first matters.

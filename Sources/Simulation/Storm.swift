@@ -27,6 +27,9 @@ public struct Storm: Sendable {
   /// Microseconds that somebody else has the CPU meanwhile; nil is nobody.
   public var preemption: ClosedRange<Int>?
 
+  /// When the worker is held up, in microseconds after the start, and for how long; nil is never.
+  public var stall: (at: Int, microseconds: Int)?
+
   /// Fifty clients a second, and an ample room.
   public init(readable: Settings.Refusal.Readable = .unavailable) {
     settings.limits.connectionRate = Rate(50)
@@ -59,6 +62,7 @@ public struct Storm: Sendable {
       settings.refusal.cpu = 0.01
       work = 300...1500
     }
+    if pick([true, false, false, false]) { stall = (pick([10_000, 200_000]), pick([400_000, 3_000_000])) }
   }
 
   private mutating func limitAddresses(_ random: inout SeededGenerator) {

@@ -1,6 +1,7 @@
 import Basics
 import Logging
 import Proxy
+import Settings
 import Synchronization
 import Telemetry
 import Testing

@@ -129,7 +129,7 @@ extension Worker where Engine: ~Copyable {
       now: now)
     switch entrance {
     case .waiting:
-      // The room sees to the patience; the timer only guards against its being wrong.
+      // The room sees to the patience; the timer only makes it look.
       timers.set(c.pointee.id.index, at: now + patience + .seconds(1))
       stashFirst(c)
       closeIfAbandoned(c)
