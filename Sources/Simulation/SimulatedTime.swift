@@ -1,4 +1,5 @@
 internal import Basics
+internal import Proxy
 
 /// How time passes: only while the worker waits.
 extension SimulatedWorld {
@@ -10,11 +11,15 @@ extension SimulatedWorld {
     stallIfDue()
     if chance(faults.timeJumps) { now.nanoseconds += UInt64.random(in: 0...1_000_000_000, using: &random) }
     runDue(&pool)
+    sleepsUntil = nil
     if chance(faults.spuriousWakeups) { return }
     while !hasReady {
-      let limit = deadline ?? .distantFuture
+      let limit = min(deadline ?? .distantFuture, horizon)
       guard let next = events.nextTime, next <= limit else {
         if limit == .distantFuture { isStuck = true } else { now = max(now, limit) }
+        if limit == horizon {
+          sleepsUntil = min(deadline ?? .distantFuture, events.nextTime ?? .distantFuture)
+        }
         return
       }
       now = max(now, next)
@@ -38,9 +43,15 @@ extension SimulatedWorld {
     }
   }
 
+  private func wakeWorker() {
+    let slot = SlotID(index: 0, generation: 0)
+    complete(CompletionToken(operation: Operation.wake.rawValue, slot: slot), 0, on: nil, more: true)
+  }
+
   private func run(_ event: WorldEvent, _ pool: inout BufferPool) {
     switch event {
     case .arrive(let client): arrive(client)
+    case .wake: wakeWorker()
     case .client(let client): client.step(in: self)
     case .backend(let backend): backend.step(in: self)
     case .accept(let listener): acceptOne(listener)

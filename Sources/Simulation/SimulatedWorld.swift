@@ -55,6 +55,13 @@ final class SimulatedWorld {
   /// How much of a turn the worker has spent, as its own measuring has it; and others meanwhile.
   var worked = Duration.zero
   var preempted = Duration.zero
+  /// Which of several worlds of one process this is, from 0.
+  var number = 0
+  /// No wait goes past it: other workers haven't got there yet.
+  var horizon = MonotonicTime.distantFuture
+  /// Until when the worker would have waited, if the last wait ended at the horizon; nil when it ended for a
+  /// reason of its own.
+  var sleepsUntil: MonotonicTime?
   /// True exactly when nothing is due and the worker would wait forever.
   var isStuck = false
 

@@ -107,9 +107,11 @@ public struct Storm: Sendable {
     client.isDenied = world.chance(denied)
     let base: UInt32 = client.isDenied ? 0x0a02_0000 : 0x0a00_0000
     client.address = .ip(
-      IPAddress(ipv4: base + UInt32(client.id / sharing)), port: UInt16(40_000 + client.id))
+      IPAddress(ipv4: base + UInt32(client.id / sharing)),
+      port: UInt16(40_000 + 2000 * world.number + client.id))
     guard world.chance(proxied) else { return }
-    client.peerAddress = .ip(IPAddress(ipv4: 0xc000_0201), port: UInt16(50_000 + client.id))
+    client.peerAddress = .ip(
+      IPAddress(ipv4: 0xc000_0201), port: UInt16(50_000 + 2000 * world.number + client.id))
     client.preamble = header(of: client, world)
   }
 

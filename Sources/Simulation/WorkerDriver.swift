@@ -7,17 +7,26 @@ internal import Telemetry
 /// The real worker over the simulated world.
 public struct WorkerDriver: ~Copyable, SimulatedDriver {
   private var worker: Worker<SimulatedEngine>
-  private let shared: WorkerShared
-  private let topology: Topology
+  let shared: WorkerShared
+  /// The settings that the worker is judged by.
+  var topology: Topology
   private let world: SimulatedWorld
-  private var watch = StormWatch()
+  private var watch: StormWatch
 
   public init(_ simulation: Simulation, settings: Settings) {
-    world = simulation.world
-    topology = Topology.withoutSockets(settings)
     var random = SeededGenerator(seed: ~simulation.seed)
     let process = ProcessShared(settings: settings, workers: 1, using: &random)
-    shared = WorkerShared(index: 0, process: process)
+    self.init(
+      simulation, WorkerShared(index: 0, process: process), Topology.withoutSockets(settings),
+      RateWatch())
+  }
+
+  /// One of the process's workers.
+  init(_ simulation: Simulation, _ shared: WorkerShared, _ topology: Topology, _ rate: RateWatch) {
+    world = simulation.world
+    self.topology = topology
+    self.shared = shared
+    watch = StormWatch(rate)
     worker = Worker(
       engine: simulation.makeEngine(), shared: shared, topology: topology, seed: simulation.seed)
   }
@@ -30,7 +39,7 @@ public struct WorkerDriver: ~Copyable, SimulatedDriver {
 
   private mutating func watchStorm() {
     let look = StormWatch.Look(
-      admitted: worker.admittedCount, waiting: worker.waitingCount, held: worker.heldCount,
+      admitted: worker.admittedCount, waiting: shared.process.waitingCount, held: shared.process.heldCount,
       live: shared.process.live.now, accepted: shared.counters[.connectionsAccepted],
       ended: shared.counters[.connectionsEnded])
     guard watch.notice(look, settings: topology.settings, world) else { return }

@@ -65,7 +65,7 @@ import Testing
     #expect(
       said == [
         text + "connections=1 limit=limits.connections within_seconds=0.250000\n",
-        text + "connections=2 limit=connections listener=public within_seconds=0.500000\n",
+        text + "connections=2 limit=connections listener=public within_seconds=0.250000\n",
       ])
   }
 
