@@ -23,7 +23,7 @@ extension AdmissionController {
     _ visitor: WaitingRoom.Visitor, _ c: HandshakeClass, isOldest: Bool, _ now: MonotonicTime
   ) -> AdmissionAction {
     let removed = remove(visitor.slot)
-    assert(removed == visitor && visitor.deadline >= now, "nobody is admitted past its patience")
+    assert(removed == visitor && admissibleUntil(visitor) >= now, "nobody is admitted past its patience")
     if isOldest && passes >= AdmissionOrder.passes { counts.bypasses += 1 }
     passes = isOldest ? 0 : passes + 1
     let waited = now.since(visitor.enteredAt)
@@ -47,7 +47,8 @@ extension AdmissionController {
   /// have overtaken since, or whose rate a reload has lowered.
   private mutating func nextHopeless(_ now: MonotonicTime) -> AdmissionAction? {
     for lane in 0..<room.laneCount {
-      if let first = room.first(lane), first.deadline < now { return refuse(first, .patienceOver) }
+      guard let first = room.first(lane), admissibleUntil(first) < now else { continue }
+      return refuse(first, first.deadline < now ? .patienceOver : .tooLong)
     }
     guard now >= sweptAt + Self.sweepInterval else { return nil }
     for lane in 0..<room.laneCount {
@@ -63,7 +64,7 @@ extension AdmissionController {
   private mutating func isHopeless(_ visitor: WaitingRoom.Visitor, _ now: MonotonicTime) -> Bool {
     let expected = expectedAt(listener(visitor.lane), handshakeClass(visitor.lane), isIn: true, now)
     let wait = expected.since(now).clampedNanoseconds
-    return wait - wait / 8 > visitor.deadline.since(now).clampedNanoseconds
+    return wait - wait / 8 > admissibleUntil(visitor).since(now).clampedNanoseconds
   }
 
   private mutating func refuse(
@@ -88,7 +89,7 @@ extension AdmissionController {
       let isReady = survey.hasToken(gate, worker, oldest)
       for c in HandshakeClass.each {
         guard let head = room.first(lane(index, c)) else { continue }
-        survey.noteDeadline(head.deadline)
+        survey.noteDeadline(admissibleUntil(head))
         if isReady { survey.consider(head, cost: budget.costs[c]) }
       }
     }

@@ -4,8 +4,9 @@ public import Basics
 /// listeners' connection rates and of the worker's handshake budget.
 ///
 /// A connection enters when its class is known, leaves when its client is gone, and between those the worker
-/// asks `next` in each turn. No one is admitted past its patience; whoever would outlive it is refused as
-/// soon as that is known. While anybody waits, every token is used.
+/// asks `next` in each turn. No one is admitted past its patience, of which what the handshake is expected to
+/// wait for the worker is taken off; whoever would outlive it is refused as soon as that is known. While anybody
+/// waits, every token is used.
 public struct AdmissionController: ~Copyable {
   let worker: Int
   let shared: AdmissionShared
@@ -19,6 +20,10 @@ public struct AdmissionController: ~Copyable {
   var passes = 0
   /// When it was last looked for those that would outlive their patience.
   var sweptAt = MonotonicTime.zero
+  /// How long handshakes wait behind the room.
+  public var handshakeDelay = HandshakeDelay()
+  /// What that came to when it was last looked: the part of a TLS client's patience that isn't the room's.
+  public private(set) var margin = Duration.zero
   public internal(set) var counts = AdmissionCounts()
 
   /// - Parameters:
@@ -39,13 +44,13 @@ public struct AdmissionController: ~Copyable {
   ///
   /// - Parameters:
   ///   - listener: index into the listeners' gates.
-  ///   - patience: how long it may wait from now.
+  ///   - patience: how long it may be from now until the server's part of its handshake is over.
   public mutating func enter(
     _ slot: SlotID, listener: Int, _ c: HandshakeClass, patience: Duration, now: MonotonicTime
   ) -> Entrance {
     guard shared.waitingCount < shared.capacity else { return refuse(.roomFull) }
     let deadline = now + patience
-    guard expectedAt(listener, c, isIn: false, now) <= deadline else { return refuse(.tooLong) }
+    guard expectedAt(listener, c, isIn: false, now) + margin(c) <= deadline else { return refuse(.tooLong) }
     room.enter(slot, lane: lane(listener, c), now: now, deadline: deadline)
     waiting[c.rawValue] += 1
     shared.process.entered(c)
@@ -60,6 +65,13 @@ public struct AdmissionController: ~Copyable {
     guard remove(slot) != nil else { return false }
     counts.gone += 1
     return true
+  }
+
+  /// Looks anew how much of their patience those that wait will need behind the room. Once a turn.
+  ///
+  /// - Parameter queued: handshakes that wait for the worker's time.
+  public mutating func foresee(queued: Int, now: MonotonicTime) {
+    margin = handshakeDelay.expected(queued: queued, now: now)
   }
 
   public func contains(_ slot: SlotID) -> Bool { room.visitor(slot) != nil }
@@ -109,6 +121,16 @@ public struct AdmissionController: ~Copyable {
   func listener(_ lane: Int) -> Int { lane / HandshakeClass.count }
   func handshakeClass(_ lane: Int) -> HandshakeClass {
     HandshakeClass(rawValue: lane % HandshakeClass.count)!
+  }
+
+  /// A plain connection has nothing to wait for behind the room.
+  func margin(_ c: HandshakeClass) -> Duration { c == .plain ? .zero : margin }
+
+  /// The last instant at which one that waits may be let in; in the past, when there is no time left for it.
+  func admissibleUntil(_ visitor: WaitingRoom.Visitor) -> MonotonicTime {
+    let margin = margin(handshakeClass(visitor.lane)).clampedNanoseconds
+    let deadline = visitor.deadline.nanoseconds
+    return MonotonicTime(nanoseconds: deadline > margin ? deadline - margin : 0)
   }
 
   mutating func remove(_ slot: SlotID) -> WaitingRoom.Visitor? {

@@ -2,8 +2,8 @@ public import Basics
 
 /// Refused connections that are kept idle until their slot, when they are told to go. One per worker.
 ///
-/// A binary heap by release time over preallocated arrays; the room has a cap, past which a client is told a
-/// time instead of being held.
+/// A binary heap by release time over preallocated arrays. All workers' rooms together have a cap, past which a
+/// client is told a time instead of being held.
 public struct HoldRoom: ~Copyable {
   private struct Entry {
     var releaseAt: MonotonicTime
@@ -11,28 +11,34 @@ public struct HoldRoom: ~Copyable {
   }
   private static let none = UInt32.max
 
+  /// Nobody is held for less. Who comes so late that its slot is past already would get its 101 and its 1013 at
+  /// once, and some clients would be back 10 ms later: a completed open has reset their backoff.
+  public static let shortest = Duration.seconds(1)
+
   private var heap: [Entry] = []
   /// Where in the heap a slot is, by its index.
   private var places: [UInt32] = []
-  /// Held connections at most. May be changed at any time; those that are held stay.
-  public var capacity: Int
+  private let total: HeldCount
 
-  /// - Parameter slots: how many slots there are; their indexes are below it.
-  public init(capacity: Int, slots: Int) {
-    self.capacity = capacity
-    heap.reserveCapacity(min(capacity, slots))
+  /// - Parameters:
+  ///   - total: of all workers.
+  ///   - slots: how many slots there are; their indexes are below it.
+  public init(total: HeldCount, slots: Int) {
+    self.total = total
+    heap.reserveCapacity(min(total.limit, slots))
     places.reserveCapacity(slots)
   }
 
   public var count: Int { heap.count }
-  public var isFull: Bool { heap.count >= capacity }
 
   /// When the next is to be released; nil when none is held.
   public var nextRelease: MonotonicTime? { heap.first?.releaseAt }
 
-  /// Holds a connection. False when the room is full.
-  public mutating func hold(_ slot: SlotID, until releaseAt: MonotonicTime) -> Bool {
-    guard !isFull else { return false }
+  /// Holds a connection until its slot comes, but not for less than `shortest`. False when as many are held as
+  /// may be.
+  public mutating func hold(_ slot: SlotID, until returnSlot: MonotonicTime, now: MonotonicTime) -> Bool {
+    let releaseAt = max(returnSlot, now + Self.shortest)
+    guard total.enter() else { return false }
     while places.count <= Int(slot.index) { places.append(Self.none) }
     assert(places[Int(slot.index)] == Self.none, "a slot is held once")
     heap.append(Entry(releaseAt: releaseAt, slot: slot))
@@ -60,6 +66,7 @@ public struct HoldRoom: ~Copyable {
 
   private mutating func removeEntry(at place: Int) {
     places[Int(heap[place].slot.index)] = Self.none
+    total.leave()
     let last = heap.removeLast()
     guard place < heap.count else { return }
     heap[place] = last

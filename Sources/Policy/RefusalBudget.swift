@@ -30,5 +30,10 @@ public struct RefusalBudget: Sendable {
     cost += (min(Double(nanoseconds), cost * 8 + 1000) - cost) * Self.weight
   }
 
+  /// Takes back what was charged for a handshake that didn't come.
+  public mutating func giveBack(nanoseconds: UInt64, now: MonotonicTime) {
+    bucket.giveBack(Int64(clamping: nanoseconds), now)
+  }
+
   public mutating func change(share: Double?, now: MonotonicTime) { bucket.change(share: share, now) }
 }

@@ -1,6 +1,5 @@
 internal import Basics
 public import Policy
-internal import Settings
 internal import Telemetry
 
 /// What the waiting room, the budgets and the refusals have done.
@@ -27,6 +26,8 @@ public struct AdmissionSnapshot: Sendable {
   /// Admitted from the room since the start, and the longest that one of them waited.
   public var admitted: UInt64 = 0
   public var waitMax = Duration.zero
+  /// What of a TLS client's patience is kept for its handshake, in the slowest worker.
+  public var handshakeMargin = Duration.zero
   /// Clients that left the room by themselves.
   public var gone: UInt64 = 0
   /// By `Refusal.allCases`.
@@ -70,7 +71,7 @@ public struct AdmissionSnapshot: Sendable {
 }
 
 extension AdmissionSnapshot {
-  init(_ process: ProcessShared, _ workers: [WorkerShared], _ settings: Settings, now: MonotonicTime) {
+  init(_ process: ProcessShared, _ workers: [WorkerShared], now: MonotonicTime) {
     let counted = Counted(summing: workers.map(\.admission))
     waiting = process.admission.waitingCount
     waitingCapacity = process.admission.capacity
@@ -78,6 +79,7 @@ extension AdmissionSnapshot {
       .nanoseconds(Int64(clamping: workers.map { $0.admission[key] }.max() ?? 0))
     }
     longestWait = longest(.longestWaitNanoseconds)
+    handshakeMargin = longest(.marginNanoseconds)
     waitMax = longest(.waitMaxNanoseconds)
     admitted = counted[.admitted]
     gone = counted[.gone]
@@ -85,8 +87,8 @@ extension AdmissionSnapshot {
     refusedBeforeTLS = counted[.beforeTLS]
     refusedUnavailable = counted[.unavailable]
     refusedHeld = counted[.held]
-    held = Int(counted[.heldNow])
-    heldCapacity = settings.refusal.hold.connections
+    held = process.held.now
+    heldCapacity = process.held.limit
     ledger = process.ledger.figures
     returnBacklog = process.admission.returns.backlog(now: now)
     table = process.addresses
@@ -95,9 +97,4 @@ extension AdmissionSnapshot {
     addressCapacity = process.addresses.capacity
     addressLimits = process.addresses.limits
   }
-}
-
-extension Settings.Refusal.Hold {
-  /// What one of so many workers may hold.
-  func share(_ workers: Int) -> Int { (connections + workers - 1) / workers }
 }

@@ -24,7 +24,6 @@ extension Worker where Engine: ~Copyable {
     let settings = next.settings
     admission.reload(listeners: next.gates, handshakeShare: settings.limits.handshakeCPU, now: now)
     refusals.change(share: settings.refusal.cpu, now: now)
-    held.capacity = settings.refusal.hold.share(shared.process.admission.workers)
     guard !isDraining else { return }
     for index in binds.indices where binds[index] != nil {
       if let same = next.binds.first(where: { $0.index == index }) {

@@ -63,8 +63,12 @@ public protocol IOEngine: ~Copyable {
   /// The time, read at the end of the last `submitAndWait`.
   var now: MonotonicTime { get }
 
-  /// The time right now, for measuring what a piece of work cost; everything else uses `now`.
+  /// The time right now, for bounding a turn's parts; everything else uses `now`.
   func readClock() -> MonotonicTime
+
+  /// Nanoseconds of CPU that the thread has had, for charging a piece of work: the clock goes on while somebody
+  /// else has the CPU, and a budget would pay for that. Only differences mean something.
+  func readWorkClock() -> UInt64
 
   /// True exactly when receives can be armed again after -ENOBUFS: some buffers are ready for them.
   var hasReceiveBuffers: Bool { get }

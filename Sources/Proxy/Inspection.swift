@@ -2,21 +2,32 @@ public import Basics
 internal import Policy
 public import Settings
 internal import Synchronization
+internal import TLS
 
 /// What the simulation needs: a worker without listening sockets, and a look at what it holds.
 extension Topology {
-  /// Plain-text listeners for one worker over an engine that needs no listening descriptors. The listeners'
-  /// indexes are their places in the settings.
-  public static func withoutSockets(_ settings: Settings) -> Topology {
-    let pools = makePools(settings, workers: 1, continuing: nil)
+  /// Plain-text listeners over engines that need no listening descriptors. The listeners' indexes are their
+  /// places in the settings.
+  public static func withoutSockets(
+    _ settings: Settings, workers: Int = 1, continuing old: Topology? = nil
+  ) -> Topology {
+    let pools = makePools(settings, workers: workers, continuing: old)
+    let contexts = settings.listeners.map { _ in [TLSContext?](repeating: nil, count: workers) }
     let listeners = makeListeners(
-      settings, pools: pools, contexts: settings.listeners.map { _ in [nil] }, workers: 1, continuing: nil)
+      settings, pools: pools, contexts: contexts, workers: workers, continuing: old)
     let binds = listeners.enumerated().map { index, listener in
       let endpoint = listener.settings.bind[0]
       return BoundListener(
-        index: index, listener: listener, wanted: endpoint, bound: endpoint, descriptors: [[]])
+        index: index, listener: listener, wanted: endpoint, bound: endpoint,
+        descriptors: Array(repeating: [], count: workers))
     }
-    return Topology(settings: settings, listeners: listeners, pools: pools, binds: binds)
+    return Topology(
+      settings: settings, listeners: listeners, pools: pools, binds: binds, continuing: old)
+  }
+
+  /// Puts these settings in force. The workers take them when they are woken.
+  public func apply(to workers: [WorkerShared], now: MonotonicTime) {
+    _ = putInForce(workers[0].process, workers, now: now)
   }
 
   /// Live connections of all backends, as their counts have it.
@@ -36,10 +47,15 @@ public struct ConnectionGlimpse: Sendable {
 }
 
 extension WorkerShared {
-  /// What admission has done, where this is the process's only worker.
-  public func admissionSnapshot(_ settings: Settings, now: MonotonicTime) -> AdmissionSnapshot {
-    AdmissionSnapshot(process, [self], settings, now: now)
+  /// What admission has done: the counters are this worker's, the rest is the process's.
+  public func admissionSnapshot(now: MonotonicTime) -> AdmissionSnapshot {
+    AdmissionSnapshot(process, [self], now: now)
   }
+}
+
+extension ProcessShared {
+  public var waitingCount: Int { admission.waitingCount }
+  public var heldCount: Int { held.now }
 }
 
 extension Worker where Engine: ~Copyable {

@@ -153,9 +153,14 @@ extension UringEngine {
 
   public func readClock() -> MonotonicTime { Self.clock() }
 
-  static func clock() -> MonotonicTime {
+  /// A system call, unlike the other clock.
+  public func readWorkClock() -> UInt64 { Self.read(CLOCK_THREAD_CPUTIME_ID) }
+
+  static func clock() -> MonotonicTime { MonotonicTime(nanoseconds: read(CLOCK_MONOTONIC)) }
+
+  private static func read(_ clock: clockid_t) -> UInt64 {
     var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return MonotonicTime(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
+    clock_gettime(clock, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
   }
 }

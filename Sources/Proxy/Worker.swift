@@ -67,7 +67,7 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
       worker: shared.index, shared: shared.process.admission, listeners: topology.gates, slots: capacity,
       budget: HandshakeBudget(share: settings.limits.handshakeCPU, now: engine.now))
     refusals = RefusalBudget(share: settings.refusal.cpu, now: engine.now)
-    held = HoldRoom(capacity: settings.refusal.hold.share(shared.process.admission.workers), slots: capacity)
+    held = HoldRoom(total: shared.process.held, slots: capacity)
     counters = shared.counters.handle
     self.engine = engine
     scratch.reserveCapacity(2 * BufferPool.payload)
@@ -166,8 +166,8 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
     let counts = admission.counts
     shared.admission.set(.admitted, counts.admitted)
     shared.admission.set(.gone, counts.gone)
-    shared.admission.set(.heldNow, UInt64(held.count))
     shared.admission.set(.waitMaxNanoseconds, counts.waitMax.clampedNanoseconds)
+    shared.admission.set(.marginNanoseconds, admission.margin.clampedNanoseconds)
     shared.admission.set(.longestWaitNanoseconds, admission.longestWait(now: now).clampedNanoseconds)
   }
 

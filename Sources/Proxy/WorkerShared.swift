@@ -36,6 +36,7 @@ public final class ProcessShared: Sendable {
   let admission: AdmissionShared
   let addresses: AddressTable
   let ledger: ReconnectionLedger
+  let held: HeldCount
   /// True once a client has been told when to come again: until then nobody can come back.
   let hasTold = Atomic<Bool>(false)
 
@@ -52,12 +53,14 @@ public final class ProcessShared: Sendable {
     addresses = AddressTable(
       capacity: min(4 * settings.limits.connections, 1 << 20), limits: settings.limits.perAddress.limits,
       using: &generator)
+    held = HeldCount(limit: settings.refusal.hold.connections)
     ledger = ReconnectionLedger(capacity: min(4 * settings.limits.connections, 1 << 20), using: &generator)
   }
 
   /// Puts other settings in force.
   func change(_ settings: Settings, now: MonotonicTime) {
     admission.change(settings.limits.rate, capacity: settings.waitingRoom.capacity, now: now)
+    held.change(limit: settings.refusal.hold.connections)
     admission.returns.change(atMost: settings.refusal.hold.atMost)
     addresses.change(settings.limits.perAddress.limits, now: now)
   }

@@ -3,6 +3,8 @@ internal import Basics
 /// What is due to happen in the world.
 enum WorldEvent {
   case arrive(SimulatedClient)
+  /// The control plane has a command for the worker.
+  case wake
   case client(SimulatedClient)
   case backend(SimulatedBackend)
   case accept(listener: Int)

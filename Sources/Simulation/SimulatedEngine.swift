@@ -17,6 +17,7 @@ public struct SimulatedEngine: ~Copyable, IOEngine {
   public var connectionCapacity: Int { max(1, world.faults.sockets / 2) }
   public var now: MonotonicTime { world.now }
   public func readClock() -> MonotonicTime { world.readClock() }
+  public func readWorkClock() -> UInt64 { world.readWorkClock() }
   public var hasReceiveBuffers: Bool { buffers.freeCount > 0 }
   public var peerAddress: Endpoint? { world.peerAddress }
 

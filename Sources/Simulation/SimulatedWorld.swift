@@ -23,7 +23,10 @@ final class SimulatedWorld {
   let faults: Faults
   var random: SeededGenerator
   /// The first instant isn't zero: a clock of a machine that has been running.
-  var now = MonotonicTime(nanoseconds: 1_000_000_000)
+  static let start = MonotonicTime(nanoseconds: 1_000_000_000)
+  var now = SimulatedWorld.start
+  /// True exactly when the storm's stall has been.
+  var hasStalled = false
   var events = EventQueue()
   var trace = Trace()
   /// What was against the rules, or not as it must be. The first matters.
@@ -49,8 +52,16 @@ final class SimulatedWorld {
   var exhaustions = 0
   /// What makes it a run of admission; nil otherwise.
   var storm: Storm?
-  /// How much of a turn the worker has spent, as its own measuring has it.
+  /// How much of a turn the worker has spent, as its own measuring has it; and others meanwhile.
   var worked = Duration.zero
+  var preempted = Duration.zero
+  /// Which of several worlds of one process this is, from 0.
+  var number = 0
+  /// No wait goes past it: other workers haven't got there yet.
+  var horizon = MonotonicTime.distantFuture
+  /// Until when the worker would have waited, if the last wait ended at the horizon; nil when it ended for a
+  /// reason of its own.
+  var sleepsUntil: MonotonicTime?
   /// True exactly when nothing is due and the worker would wait forever.
   var isStuck = false
 
@@ -67,10 +78,14 @@ final class SimulatedWorld {
 
   func pick(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
 
+  /// The clock goes on while the worker works, and while somebody else has its CPU.
+  func readClock() -> MonotonicTime { now + worked + preempted }
+
   /// Between two looks the worker has worked, where the storm makes work take time.
-  func readClock() -> MonotonicTime {
+  func readWorkClock() -> UInt64 {
     if let work = storm?.work { worked += .microseconds(pick(work)) }
-    return now + worked
+    if let preemption = storm?.preemption { preempted += .microseconds(pick(preemption)) }
+    return (now + worked).nanoseconds
   }
 
   func record(_ name: StaticString, _ subject: Int, _ value: Int = 0) {

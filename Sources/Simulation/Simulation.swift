@@ -16,13 +16,16 @@ public struct Simulation {
     self.init(seed: seed, clients: clients, faults: faults, misbehaviour: nil)
   }
 
-  /// - Parameter storm: what the run is made for; its settings are the worker's.
-  public init(seed: UInt64, clients: Int, faults: Faults, storm: Storm) {
+  /// - Parameters:
+  ///   - storm: what the run is made for; its settings are the worker's.
+  ///   - world: which of several worlds this is.
+  public init(seed: UInt64, clients: Int, faults: Faults, storm: Storm, world number: Int = 0) {
     self.seed = seed
     report = SimulationReport(seed: seed)
     world = SimulatedWorld(seed: seed, faults: faults)
     world.backendEndpoints = Self.backendEndpoints
     world.storm = storm
+    world.number = number
     for id in 0..<clients {
       var random = SeededGenerator(seed: world.random.next())
       let arrivesAt = world.pick(0...storm.spread)
@@ -66,17 +69,26 @@ public struct Simulation {
 
   /// Runs the driver until the world is at rest, and says what came of it.
   public consuming func run(_ driver: inout some SimulatedDriver & ~Copyable) -> SimulationReport {
-    let start = world.now
-    while report.turns < Self.turnsMax, world.violations.isEmpty, !isAtRest, !world.isStuck {
-      report.turns += 1
-      if !driver.turn() { break }
-    }
+    while goesOn, step(&driver) {}
+    return conclude(driver)
+  }
+
+  var goesOn: Bool {
+    report.turns < Self.turnsMax && world.violations.isEmpty && !isAtRest && !world.isStuck
+  }
+
+  mutating func step(_ driver: inout some SimulatedDriver & ~Copyable) -> Bool {
+    report.turns += 1
+    return driver.turn()
+  }
+
+  mutating func conclude(_ driver: borrowing some SimulatedDriver & ~Copyable) -> SimulationReport {
     if world.violations.isEmpty { judge(driver) }
-    finish(since: start)
+    finish()
     return report
   }
 
-  private var isAtRest: Bool {
+  var isAtRest: Bool {
     world.events.isEmpty && !world.hasReady && world.socketsOpen == 0 && world.clients.allSatisfy(\.isDone)
   }
 
@@ -123,11 +135,11 @@ public struct Simulation {
     return left
   }
 
-  private mutating func finish(since start: MonotonicTime) {
+  private mutating func finish() {
     report.violations += world.violations
     report.traceHash = world.trace.hash
     report.events = world.trace.count
-    report.simulated = world.now.since(start)
+    report.simulated = world.now.since(SimulatedWorld.start)
     for client in world.clients {
       switch client.outcome {
       case .completed: report.completed += 1

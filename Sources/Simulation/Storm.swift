@@ -24,6 +24,11 @@ public struct Storm: Sendable {
   public var broken = 0.0
   /// Microseconds that pass whenever the worker measures its work; nil is none at all.
   public var work: ClosedRange<Int>?
+  /// Microseconds that somebody else has the CPU meanwhile; nil is nobody.
+  public var preemption: ClosedRange<Int>?
+
+  /// When the worker is held up, in microseconds after the start, and for how long; nil is never.
+  public var stall: (at: Int, microseconds: Int)?
 
   /// Fifty clients a second, and an ample room.
   public init(readable: Settings.Refusal.Readable = .unavailable) {
@@ -57,6 +62,7 @@ public struct Storm: Sendable {
       settings.refusal.cpu = 0.01
       work = 300...1500
     }
+    if pick([true, false, false, false]) { stall = (pick([10_000, 200_000]), pick([400_000, 3_000_000])) }
   }
 
   private mutating func limitAddresses(_ random: inout SeededGenerator) {
@@ -101,9 +107,11 @@ public struct Storm: Sendable {
     client.isDenied = world.chance(denied)
     let base: UInt32 = client.isDenied ? 0x0a02_0000 : 0x0a00_0000
     client.address = .ip(
-      IPAddress(ipv4: base + UInt32(client.id / sharing)), port: UInt16(40_000 + client.id))
+      IPAddress(ipv4: base + UInt32(client.id / sharing)),
+      port: UInt16(40_000 + 2000 * world.number + client.id))
     guard world.chance(proxied) else { return }
-    client.peerAddress = .ip(IPAddress(ipv4: 0xc000_0201), port: UInt16(50_000 + client.id))
+    client.peerAddress = .ip(
+      IPAddress(ipv4: 0xc000_0201), port: UInt16(50_000 + 2000 * world.number + client.id))
     client.preamble = header(of: client, world)
   }
 

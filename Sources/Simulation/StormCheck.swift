@@ -1,4 +1,5 @@
 internal import Basics
+internal import Policy
 internal import Proxy
 internal import Settings
 
@@ -8,6 +9,7 @@ struct StormCheck {
   var settings: Settings
   var world: SimulatedWorld
   var slots: [Endpoint: MonotonicTime]
+  var heldSince: [Endpoint: MonotonicTime]
   /// True exactly when something has run out, which may cost any client its connection.
   var hasRunDry: Bool
 
@@ -100,6 +102,8 @@ struct StormCheck {
     guard code == 1013, record.end.who == .proxy else { return "held and let go with \(code)" }
     guard client.plan.heldConduct != .flooding else { return nil }
     guard let slot = slots[client.address] else { return "held without a slot" }
+    guard let since = heldSince[client.address], client.held!.closedAt.since(since) >= HoldRoom.shortest
+    else { return "let go at once" }
     return client.held!.closedAt < slot ? "let go before its slot" : nil
   }
 

@@ -17,17 +17,21 @@ struct StormWatch {
 
   /// When each refused client may come again, by its address.
   private(set) var slots: [Endpoint: MonotonicTime] = [:]
+  /// When each that is held was first seen so.
+  private(set) var heldSince: [Endpoint: MonotonicTime] = [:]
   private var last = Look()
-  /// The generic cell rate algorithm's arrival, in nanoseconds, kept by ourselves.
-  private var arrival = 0.0
+  /// Shared by the watches of all workers.
+  private let rate: RateWatch
   private var letIn: Set<Endpoint> = []
   private var byAddress: [IPAddress: Int] = [:]
   private var clients: [Endpoint: SimulatedClient] = [:]
 
+  init(_ rate: RateWatch) { self.rate = rate }
+
   /// True when connections have moved, so that they are worth a walk.
   mutating func notice(_ look: Look, settings: Settings, _ world: SimulatedWorld) -> Bool {
     defer { last = look }
-    for _ in last.admitted..<look.admitted { countAdmitted(settings.limits, world) }
+    for _ in last.admitted..<look.admitted { rate.countAdmitted(settings.limits, world) }
     check(look.waiting, atMost: settings.waitingRoom.capacity, "waiting", world)
     check(look.held, atMost: settings.refusal.hold.connections, "held", world)
     check(look.live, atMost: settings.limits.connections, "live", world)
@@ -38,17 +42,6 @@ struct StormWatch {
     if count > limit { world.violate("\(count) \(what) where \(limit) may be") }
   }
 
-  /// In any window at most burst + rate x window.
-  private mutating func countAdmitted(_ limits: Settings.Limits, _ world: SimulatedWorld) {
-    guard let rate = limits.connectionRate, let burst = limits.connectionBurst else { return }
-    let interval = 1e9 / Double(rate.count)
-    let now = Double(world.now.nanoseconds)
-    arrival = max(arrival, now) + interval
-    if arrival - now > Double(burst) * interval + 1000 {
-      world.violate("admitted faster than \(rate.count) a second and \(burst) at once")
-    }
-  }
-
   // MARK: The walk over the connections
 
   mutating func startWalk() { byAddress.removeAll(keepingCapacity: true) }
@@ -56,7 +49,7 @@ struct StormWatch {
   mutating func see(_ glimpse: ConnectionGlimpse, _ world: SimulatedWorld) {
     if clients.isEmpty { for client in world.clients { clients[client.address] = client } }
     guard let address = glimpse.address, let client = clients[address] else { return }
-    // A slot that has come already lets go at once, so that nobody is seen held.
+    if glimpse.phase == .holding, heldSince[address] == nil { heldSince[address] = world.now }
     if glimpse.refusal != nil { slots[address] = glimpse.returnSlot }
     guard glimpse.refusal == nil, glimpse.phase != .accepting else { return }
     if let ip = address.ipAddress { byAddress[ip, default: 0] += 1 }
@@ -70,4 +63,24 @@ struct StormWatch {
     guard let limit = settings.limits.perAddress.connections else { return }
     for (_, count) in byAddress { check(count, atMost: limit, "of one address", world) }
   }
+}
+
+/// The connection rate of a process, kept by ourselves: the generic cell rate algorithm.
+final class RateWatch {
+  /// Nanoseconds.
+  private var arrival = 0.0
+
+  /// In any window at most burst + rate x window.
+  func countAdmitted(_ limits: Settings.Limits, _ world: SimulatedWorld) {
+    guard let rate = limits.connectionRate, let burst = limits.connectionBurst else { return }
+    let interval = 1e9 / Double(rate.count)
+    let now = Double(world.now.nanoseconds)
+    arrival = max(arrival, now) + interval
+    if arrival - now > Double(burst) * interval + 1000 {
+      world.violate("admitted faster than \(rate.count) a second and \(burst) at once")
+    }
+  }
+
+  /// Another rate is in force, under which a whole burst may be left.
+  func change() { arrival = 0 }
 }

@@ -7,17 +7,26 @@ internal import Telemetry
 /// The real worker over the simulated world.
 public struct WorkerDriver: ~Copyable, SimulatedDriver {
   private var worker: Worker<SimulatedEngine>
-  private let shared: WorkerShared
-  private let topology: Topology
+  let shared: WorkerShared
+  /// The settings that the worker is judged by.
+  var topology: Topology
   private let world: SimulatedWorld
-  private var watch = StormWatch()
+  private var watch: StormWatch
 
   public init(_ simulation: Simulation, settings: Settings) {
-    world = simulation.world
-    topology = Topology.withoutSockets(settings)
     var random = SeededGenerator(seed: ~simulation.seed)
     let process = ProcessShared(settings: settings, workers: 1, using: &random)
-    shared = WorkerShared(index: 0, process: process)
+    self.init(
+      simulation, WorkerShared(index: 0, process: process), Topology.withoutSockets(settings),
+      RateWatch())
+  }
+
+  /// One of the process's workers.
+  init(_ simulation: Simulation, _ shared: WorkerShared, _ topology: Topology, _ rate: RateWatch) {
+    world = simulation.world
+    self.topology = topology
+    self.shared = shared
+    watch = StormWatch(rate)
     worker = Worker(
       engine: simulation.makeEngine(), shared: shared, topology: topology, seed: simulation.seed)
   }
@@ -30,7 +39,7 @@ public struct WorkerDriver: ~Copyable, SimulatedDriver {
 
   private mutating func watchStorm() {
     let look = StormWatch.Look(
-      admitted: worker.admittedCount, waiting: worker.waitingCount, held: worker.heldCount,
+      admitted: worker.admittedCount, waiting: shared.process.waitingCount, held: shared.process.heldCount,
       live: shared.process.live.now, accepted: shared.counters[.connectionsAccepted],
       ended: shared.counters[.connectionsEnded])
     guard watch.notice(look, settings: topology.settings, world) else { return }
@@ -48,7 +57,7 @@ public struct WorkerDriver: ~Copyable, SimulatedDriver {
   public var answersGarbage: Bool { topology.settings.listeners[0].mode == .websocket }
 
   public func leftovers() -> [String] {
-    let admission = shared.admissionSnapshot(topology.settings, now: world.now)
+    let admission = shared.admissionSnapshot(now: world.now)
     let counts = [
       "waiting": worker.waitingCount, "held": worker.heldCount,
       "waiting by the process's count": admission.waiting,
@@ -75,14 +84,15 @@ public struct WorkerDriver: ~Copyable, SimulatedDriver {
     }
     guard world.storm != nil else { return faults }
     let check = StormCheck(
-      settings: topology.settings, world: world, slots: watch.slots, hasRunDry: exhaustions > 0)
+      settings: topology.settings, world: world, slots: watch.slots, heldSince: watch.heldSince,
+      hasRunDry: exhaustions > 0)
     return faults + check.faults(records, admission)
       + world.clients.flatMap { check.faults(of: $0, byClient[$0.address] ?? []) }
   }
 
   /// Those that got a slot.
   private var accepted: UInt64 {
-    let admission = shared.admissionSnapshot(topology.settings, now: world.now)
+    let admission = shared.admissionSnapshot(now: world.now)
     return shared.counters[.connectionsAccepted] - shared.counters[.slotsExhausted]
       - admission[.processLimit] - admission[.listenerLimit]
   }

@@ -20,7 +20,7 @@ public enum AdmissionCounter: Int, CounterKey {
   case beforeTLS, unavailable, held
   case admitted, gone
   // Gauges.
-  case heldNow, longestWaitNanoseconds, waitMaxNanoseconds
+  case longestWaitNanoseconds, waitMaxNanoseconds, marginNanoseconds
 }
 
 /// What a worker counts of a listener.
@@ -28,7 +28,7 @@ public enum ListenerCounter: Int, CounterKey {
   // Gauges.
   case connectionsLive
   // Counters.
-  case connectionsRefusedBeforeTLS, connectionsRefusedReadably
+  case connectionsRefusedBeforeTLS, connectionsRefusedReadably, connectionsRefusedAtLimit
   case connectionsAccepted, requests, requestsRefused, requestsMalformed, bytesFromClients, bytesToClients
   case responses1xx, responses2xx, responses3xx, responses4xx, responses5xx
   case handshakesFull, handshakesResumed, handshakesFailed

@@ -22,6 +22,7 @@ import Testing
     admission.longestWait = .milliseconds(1234)
     admission.waitMax = .milliseconds(2345)
     admission.admitted = 13
+    admission.handshakeMargin = .milliseconds(345)
     admission.gone = 14
     for index in admission.refused.indices { admission.refused[index] = 100 + UInt64(index) }
     admission.refusedBeforeTLS = 15
@@ -54,6 +55,7 @@ import Testing
     let lines = answer("show info", snapshot)
     for line in [
       "Waiting: 11", "WaitingMax: 44", "WaitLongest_ms: 1234", "WaitMax_ms: 2345", "Admitted: 13",
+      "HandshakeMargin_ms: 345",
       "WaitGone: 14", "Refused: 1155", "Refused_room_full: 100", "Refused_too_long: 101",
       "Refused_process_limit: 103", "Refused_denied: 107", "Refused_proxy_header: 110",
       "Refused_before_tls: 15", "Refused_503: 16", "Refused_held: 17", "Held: 18", "HeldMax: 19",

@@ -441,6 +441,21 @@ def test_clients_that_come_back_10_ms_after_an_open_dont_spin(start, layer):
 # -- live connections, addresses
 
 
+def test_a_limit_of_live_connections_says_how_many_it_has_refused(start):
+    """No line for each, which would be a storm of its own, but a message."""
+    proxy, entry = start(limits={"connections": 2})
+    with enter(entry), enter(entry):
+        for _ in range(3):
+            assert refused_by_reset(entry)
+        expect(proxy, Refused_process_limit=3)
+        [line] = eventually(
+            lambda: [line for line in proxy.stderr().splitlines() if "refused at a limit" in line], 3, "a message"
+        )
+        assert " warning " in line and "limit=limits.connections" in line
+        assert 1 <= int(re.search(r"connections=(\d+)", line)[1]) <= 3
+    assert {record.refusal for record in proxy.records(2)} == {None}
+
+
 def test_a_listener_has_so_many_live_connections(tidegate, echo):
     small, other = listener("echo", name="small", connections=2), listener("echo", name="other")
     proxy = tidegate({"listeners": [small, other], "pools": [pool("echo", echo)]})
@@ -557,6 +572,23 @@ def test_a_trusted_peer_without_a_sound_header_is_refused(start, header):
     proxy, entry = start(TRUSTING)
     assert refused_by_reset(entry, header, source="127.0.0.2")
     expect(proxy, Refused_proxy_header=1, Refused_before_tls=1)
+
+
+@pytest.mark.parametrize("part", [b"PROXY TCP4 203.0.113.7 ", v2("203.0.113.7")[:20]], ids=["v1", "v2"])
+def test_half_a_header_is_refused_when_its_time_is_over(start, part):
+    proxy, entry = start(TRUSTING, deadlines={"first_byte": "300ms"})
+    assert refused_by_reset(entry, part, source="127.0.0.2")
+    expect(proxy, Refused_proxy_header=1, Refused_before_tls=1)
+    assert proxy.record().refusal == "proxy-header"
+
+
+def test_a_balancer_that_says_nothing_is_refused_nothing(start):
+    """Its health check opens and closes: the deadline ends it, and no limit."""
+    proxy, entry = start(TRUSTING, deadlines={"first_byte": "300ms"})
+    with dial(address(entry), source="127.0.0.2") as peer:
+        assert outcome(peer)[0] == b""
+    assert proxy.record().ended == ("client", "waiting", "deadline")
+    expect(proxy, Refused=0)
 
 
 @pytest.mark.parametrize("header", [v1, v2])

@@ -65,6 +65,35 @@ import Testing
     }
   }
 
+  /// The worker is held up until all that wait have outlived their patience, and the timers behind it. Nobody is
+  /// cut off for that without a word.
+  @Test(arguments: [Settings.Refusal.Readable.unavailable, .hold1013])
+  func whoOutlivesThePatienceInAStallIsToldSo(readable: Settings.Refusal.Readable) {
+    for seed: UInt64 in 0..<5 {
+      var storm = Storm(readable: readable)
+      (storm.leavers, storm.isOrderly, storm.spread) = (0, true, 20_000)
+      storm.settings.waitingRoom.capacity = 1000
+      storm.stall = (60_000, 3_000_000)
+      let report = Simulation.run(seed: seed, clients: 40, faults: .none, storm: storm)
+      #expect(report.isPassed, "\(report)")
+      #expect(report.unanswered == 0 && report.refused + report.held > 25, "\(report)")
+    }
+  }
+
+  /// Somebody else has the CPU for 4 ms whenever a refusal is made, which takes 100 us of it itself: a hundred of
+  /// them are within the budget, and by the clock on the wall three would be past it.
+  @Test func nobodyPaysForTheTimeThatAnotherHadTheCPU() {
+    for seed: UInt64 in 0..<5 {
+      var storm = Storm()
+      (storm.leavers, storm.isOrderly) = (0, true)
+      storm.settings.refusal.cpu = 0.01
+      (storm.work, storm.preemption) = (100...100, 4000...4000)
+      let report = Simulation.run(seed: seed, clients: 60, faults: .none, storm: storm)
+      #expect(report.isPassed, "\(report)")
+      #expect(report.unanswered == 0 && report.refused > 10, "\(report.unanswered) \(report)")
+    }
+  }
+
   /// All at once, 50 a second and 5 at once, a patience of 300 ms: 20 come in, the others are told.
   @Test(arguments: [Settings.Refusal.Readable.unavailable, .hold1013, .none])
   func asManyComeInAsTheRateAndThePatienceAllow(readable: Settings.Refusal.Readable) {

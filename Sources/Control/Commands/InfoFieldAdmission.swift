@@ -8,7 +8,7 @@ extension InfoField {
   /// Added to at the end only.
   static let admission: [InfoField] =
     waiting + refusals + ledger.map { $0.named("Ledger" + $0.name) } + addresses
-    + handshakes("full", \.full) + handshakes("resumed", \.resumed) + costs + ratios
+    + handshakes("full", \.full) + handshakes("resumed", \.resumed) + costs + ratios + [margin]
 
   private static let waiting: [InfoField] = [
     .init("Waiting", "MGP", "Connections that wait ahead of TLS") { .number($0.admission.waiting) },
@@ -86,6 +86,10 @@ extension InfoField {
       return costs.indices.contains(kind.rawValue) ? .large(costs[kind.rawValue] / 1000) : nil
     }
   }
+
+  private static let margin = InfoField(
+    "HandshakeMargin_ms", "MDP", "What of the patience is kept for the handshake, in milliseconds"
+  ) { .large(milliseconds($0.admission.handshakeMargin)) }
 
   private static let ratios: [InfoField] = [
     .init("Slots_ratio", "MGP", "Live connections of those that may live") {

@@ -17,6 +17,7 @@ public final class Supervisor: Sendable {
   private let file: String?
   private let reloader: Reloader
   private let rates = RateSampler()
+  private let limits: LimitWatch
   /// `limits.connections` when the tables were made.
   private let connectionsAtStart: Int
   private let socketFigures = StatsSocketFigures()
@@ -41,6 +42,7 @@ public final class Supervisor: Sendable {
     connectionsAtStart = settings.limits.connections
     self.file = file
     logger = log.logger
+    limits = LimitWatch(log.logger)
     reloader = Reloader(settings, file: file, logger: log.logger, manager: manager)
     connectionLog = ConnectionLog(proxy, logger: log.logger)
     do {
@@ -120,9 +122,13 @@ public final class Supervisor: Sendable {
 
   /// What is due every now and then. None of it blocks, so it runs on the event loop.
   private func schedule() {
-    let (proxy, rates, loop) = (proxy, rates, group.next())
+    let (proxy, rates, limits, loop) = (proxy, rates, limits, group.next())
     let interval = TimeAmount.nanoseconds(Int64(RateSampler.interval.clampedNanoseconds))
-    loop.scheduleRepeatedTask(initialDelay: .zero, delay: interval) { _ in rates.sample(proxy.snapshot()) }
+    loop.scheduleRepeatedTask(initialDelay: .zero, delay: interval) { _ in
+      let snapshot = proxy.snapshot()
+      rates.sample(snapshot)
+      limits.look(at: snapshot)
+    }
     loop.scheduleRepeatedTask(initialDelay: .minutes(1), delay: .minutes(1)) { _ in proxy.rotateTicketKeys() }
   }
 

@@ -1,4 +1,5 @@
 internal import Basics
+internal import Dispatch
 internal import Policy
 public import Settings
 internal import TLS
@@ -24,6 +25,19 @@ public final class Topology: Sendable {
     self.listeners = listeners
     self.pools = pools
     self.binds = binds
+  }
+
+  /// Puts other settings in force: the limits at once, the rest in each worker's next turn.
+  /// - Returns: for each worker what it signals when it has taken them.
+  func putInForce(_ process: ProcessShared, _ workers: [WorkerShared], now: MonotonicTime)
+    -> [DispatchSemaphore]
+  {
+    process.change(settings, now: now)
+    for listener in listeners {
+      let limit = RateLimit(listener.settings.connectionRate, burst: listener.settings.connectionBurst)
+      listener.gate.limiter.change(to: limit, now: now)
+    }
+    return workers.map { $0.mailbox.send(.apply(self)) }
   }
 
   /// The listeners of a configuration. One whose name was there before goes on; a new one gets a new number.

@@ -71,6 +71,7 @@ extension Worker where Engine: ~Copyable {
     _ socket: SocketHandle, of listener: ListenerState?, _ reason: AdmissionSnapshot.Refusal?
   ) {
     listener?.counters[shared.index].add(.connectionsRefusedBeforeTLS)
+    if reason == .listenerLimit { listener?.counters[shared.index].add(.connectionsRefusedAtLimit) }
     if let reason { shared.admission.add(reason.counter) }
     shared.admission.add(.beforeTLS)
     engine.close(

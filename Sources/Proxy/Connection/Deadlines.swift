@@ -1,4 +1,5 @@
 internal import Basics
+internal import Policy
 internal import Settings
 internal import Wire
 
@@ -7,7 +8,8 @@ extension Worker where Engine: ~Copyable {
   mutating func deadlinePassed(_ index: UInt32) {
     guard let id = connections.tenant(at: index), let c = connections.pointer(id) else { return }
     switch c.pointee.phase {
-    case .accepting, .waiting, .handshaking: close(c, by: .client, .deadline, .now)
+    case .waiting: waitingTookTooLong(c)
+    case .accepting, .handshaking: close(c, by: .client, .deadline, .now)
     case .holding: releaseHeld(c)
     case .upgrading: refuse(c, .requestTimeout, .deadline, by: .client)
     case .connecting: connectingTookTooLong(c)
@@ -15,6 +17,18 @@ extension Worker where Engine: ~Copyable {
     case .closing: closingTookTooLong(c)
     }
     continueClosing(id)
+  }
+
+  private mutating func waitingTookTooLong(_ c: ConnectionPointer) {
+    if admission.contains(c.pointee.id) {
+      // The worker has been held up, or else the room would have seen to it. It does so in this turn and the next
+      // ones, a few at a time, and says why, in words where these are due.
+      timers.set(c.pointee.id.index, at: now + .seconds(1))
+    } else if c.pointee.expectsProxyHeader && !c.pointee.client.received.isEmpty {
+      refuseBeforeTLS(c, .proxyHeader)
+    } else {
+      close(c, by: .client, .deadline, .now)
+    }
   }
 
   private mutating func connectingTookTooLong(_ c: ConnectionPointer) {

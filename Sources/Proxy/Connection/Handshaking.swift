@@ -29,24 +29,45 @@ extension Worker where Engine: ~Copyable {
   mutating func runHandshakes() {
     guard !handshakes.isEmpty || !refusedHandshakes.isEmpty else { return }
     var clock = engine.readClock()
+    var work = engine.readWorkClock()
     let end = clock + Self.handshakeBudget
     repeat {
       // Those that are only to hear a refusal come last.
-      guard let id = handshakes.removeFirst() ?? refusedHandshakes.removeFirst() else { return }
+      guard let id = takeHandshake(clock) else { return }
       guard let c = connections.pointer(id), c.pointee.isQueued else { continue }
       c.pointee.isQueued = false
       c.pointee.queuedNanoseconds += clock.nanoseconds &- c.pointee.queuedAt.nanoseconds
       guard c.pointee.phase == .handshaking else { continue }
+      guard !refuseIfLate(c, clock) else {
+        clock = engine.readClock()
+        continue
+      }
       let step = continueHandshake(c)
-      let after = engine.readClock()
-      let cost = after.nanoseconds - clock.nanoseconds
-      c.pointee.handshakeNanoseconds += cost
-      counters.add(.handshakeNanoseconds, cost)
-      clock = after
+      charge(c, &work, since: &clock)
       handshakeStepped(c, step)
       updateReceiving(c, .client)
       continueClosing(id)
     } while clock < end
+  }
+
+  /// Charges a step with the CPU that it has had; the rest of its time it has waited for it.
+  private mutating func charge(_ c: ConnectionPointer, _ work: inout UInt64, since clock: inout MonotonicTime)
+  {
+    let (worked, after) = (engine.readWorkClock(), engine.readClock())
+    let cost = worked &- work
+    let whole = after.nanoseconds - clock.nanoseconds
+    c.pointee.handshakeNanoseconds += cost
+    c.pointee.queuedNanoseconds += whole > cost ? whole - cost : 0
+    counters.add(.handshakeNanoseconds, cost)
+    (work, clock) = (worked, after)
+  }
+
+  /// The next whose turn it is, at this time; nil when there is nobody.
+  private mutating func takeHandshake(_ clock: MonotonicTime) -> SlotID? {
+    defer { if handshakes.isEmpty { admission.handshakeDelay.ranEmpty() } }
+    guard let id = handshakes.removeFirst() else { return refusedHandshakes.removeFirst() }
+    admission.handshakeDelay.served(now: clock)
+    return id
   }
 
   /// Feeds OpenSSL what has been received, and queues what it answers.
@@ -111,11 +132,14 @@ extension Worker where Engine: ~Copyable {
   }
 
   /// Where the time went since the ClientHello was admitted.
-  private func recordTimes(_ c: ConnectionPointer, _ resumed: Bool) {
+  private mutating func recordTimes(_ c: ConnectionPointer, _ resumed: Bool) {
     let whole = now.nanoseconds &- c.pointee.phaseEnteredAt.nanoseconds
     let (queue, cpu) = (c.pointee.queuedNanoseconds, c.pointee.handshakeNanoseconds)
     let split = resumed ? shared.handshakeTimes.resumed : shared.handshakeTimes.full
     split.record(queue: queue, cpu: cpu, network: whole > queue + cpu ? whole - queue - cpu : 0)
+    // Those that are refused come last, so that their wait says nothing of the others'.
+    guard !c.pointee.isRefused else { return }
+    admission.handshakeDelay.learn(waited: .nanoseconds(Int64(clamping: queue &+ cpu)), now: now)
   }
 
   /// The class as it turned out: a ticket of ours may have lapsed.

@@ -16,7 +16,9 @@ extension Worker where Engine: ~Copyable {
   mutating func hold(
     _ c: ConnectionPointer, _ request: RequestHead, _ head: UnsafeBufferPointer<UInt8>
   ) -> Bool {
-    guard let key = request.key, held.hold(c.pointee.id, until: c.pointee.returnSlot) else { return false }
+    guard let key = request.key, held.hold(c.pointee.id, until: c.pointee.returnSlot, now: now) else {
+      return false
+    }
     scratch.removeAll(keepingCapacity: true)
     let accept = WebSocketAccept.value(for: head[key])
     Switching.write(to: &scratch, accept: accept, subprotocol: request.subprotocol, of: head.span)

@@ -55,10 +55,30 @@ extension Worker where Engine: ~Copyable {
   mutating func refuseBeforeTLS(_ c: ConnectionPointer, _ reason: AdmissionSnapshot.Refusal) {
     guard c.pointee.phase != .closing else { return }
     note(c, reason)
+    closeBeforeTLS(c)
+  }
+
+  private mutating func closeBeforeTLS(_ c: ConnectionPointer) {
     shared.admission.add(.beforeTLS)
     c.pointee.listenerCounters.add(.connectionsRefusedBeforeTLS)
     let isReset = topology.settings.refusal.beforeTLS == .reset
     close(c, by: .proxy, .limited, isReset ? .reset : .now)
+  }
+
+  /// Ends a connection whose handshake would begin a quarter and more past its patience: the worker has been
+  /// slower than foreseen, the client has given up by all that is known, and the crypto would be in vain. False
+  /// when it isn't so late, or the handshake is under way.
+  mutating func refuseIfLate(_ c: ConnectionPointer, _ clock: MonotonicTime) -> Bool {
+    guard c.pointee.session == nil, clock > c.pointee.handshakeDue else { return false }
+    if c.pointee.isRefused {
+      // Counted by its reason already, and charged for a handshake that doesn't come.
+      refusals.giveBack(nanoseconds: admission.budget.costs[c.pointee.handshakeClass], now: now)
+      closeBeforeTLS(c)
+    } else {
+      refuseBeforeTLS(c, .patienceOver)
+    }
+    continueClosing(c.pointee.id)
+    return true
   }
 
   private mutating func note(_ c: ConnectionPointer, _ reason: AdmissionSnapshot.Refusal) {
@@ -84,9 +104,9 @@ extension Worker where Engine: ~Copyable {
       shared.process.hasTold.store(true, ordering: .relaxed)
       shared.process.ledger.refused(address, slot: c.pointee.returnSlot, now: now)
     }
-    let begun = engine.readClock()
+    let begun = engine.readWorkClock()
     defer {
-      refusals.charge(refusal: engine.readClock().nanoseconds &- begun.nanoseconds, now: now)
+      refusals.charge(refusal: engine.readWorkClock() &- begun, now: now)
     }
     if topology.settings.refusal.readable == .hold1013, request.isUpgrade, hold(c, request, head) { return }
     shared.admission.add(.unavailable)

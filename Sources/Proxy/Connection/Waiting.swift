@@ -126,12 +126,13 @@ extension Worker where Engine: ~Copyable {
 
   private mutating func enterRoom(_ c: ConnectionPointer) {
     let patience = topology.settings.waitingRoom.patience
+    c.pointee.handshakeDue = now + patience + patience / 4
     let entrance = admission.enter(
       c.pointee.id, listener: c.pointee.listener.number, c.pointee.handshakeClass, patience: patience,
       now: now)
     switch entrance {
     case .waiting:
-      // The room sees to the patience; the timer only guards against its being wrong.
+      // The room sees to the patience; the timer only makes it look.
       timers.set(c.pointee.id.index, at: now + patience + .seconds(1))
       stashFirst(c)
       closeIfAbandoned(c)
@@ -143,6 +144,7 @@ extension Worker where Engine: ~Copyable {
   mutating func runAdmission() {
     defer { if !leaving.isEmpty { dismissLeaving() } }
     nextAdmission = nil
+    admission.foresee(queued: handshakes.count, now: now)
     for _ in 0..<Self.admissionsPerTurn {
       // `nextLook` doesn't let a turn wait then.
       guard handshakes.count < Self.handshakesReady else { return }

@@ -92,12 +92,7 @@ public final class ProxyServer: Sendable {
     inForce.workers = old.settings.workers
     let topology = try Self.build(inForce, material, rings: layout.rings, continuing: old, &next)
     material.adopt(settings)
-    process.change(settings, now: .current())
-    for listener in topology.listeners {
-      let limit = RateLimit(listener.settings.connectionRate, burst: listener.settings.connectionBurst)
-      listener.gate.limiter.change(to: limit, now: .current())
-    }
-    let done = workers.map { $0.mailbox.send(.apply(topology)) }
+    let done = topology.putInForce(process, workers, now: .current())
     state.withLock {
       $0.topology = topology
       $0.nextBindIndex = next
@@ -143,7 +138,7 @@ public final class ProxyServer: Sendable {
     snapshot.workers = workers.map { Counted(summing: [$0.counters]) }
     snapshot.directDescriptors = 2 * layout.connectionsPerWorker * workers.count
     snapshot.isDraining = isDraining
-    snapshot.admission = AdmissionSnapshot(process, workers, topology.settings, now: snapshot.now)
+    snapshot.admission = AdmissionSnapshot(process, workers, now: snapshot.now)
     snapshot.handshakes = HandshakeTimes(workers.map(\.handshakeTimes))
     snapshot.listeners = topology.listeners.map { listener in
       ListenerSnapshot(
