@@ -102,12 +102,14 @@ public struct AdmissionController: ~Copyable {
   /// Reserves a slot for one that is refused, and tells how long from now it is.
   ///
   /// They are called back while the room still holds some, so that it never runs empty between.
+  /// - Parameter rounding: what they are told is later than that by so much on average.
   public mutating func reserveReturn(
-    listener: Int, _ c: HandshakeClass, patience: Duration, now: MonotonicTime,
+    listener: Int, _ c: HandshakeClass, patience: Duration, rounding: Duration = .zero, now: MonotonicTime,
     using generator: inout some RandomNumberGenerator
   ) -> Duration {
     let admitted = expectedAt(listener, c, isIn: false, now)
-    let early = min(patience.clampedNanoseconds / 2, admitted.since(now).clampedNanoseconds)
+    let early = min(
+      (patience / 2 + rounding).clampedNanoseconds, admitted.since(now).clampedNanoseconds)
     let from =
       admitted == .distantFuture
       ? now : MonotonicTime(nanoseconds: admitted.nanoseconds - early)

@@ -190,6 +190,22 @@ import Testing
     #expect(told[299] >= .milliseconds(3990) && told[299] <= .milliseconds(4510))
   }
 
+  @Test func whoIsToldInWholeSecondsHasASlotThatMuchEarlier() {
+    var generator = SeededGenerator.told()
+    var controller = controller(RateLimit(100, burst: 10))
+    var index = 0
+    while controller.enter(slot(index), listener: 0, .plain, patience: .seconds(2), now: at(1)) == .waiting {
+      index += 1
+    }
+    let told = controller.reserveReturn(
+      listener: 0, .plain, patience: .seconds(2), rounding: .milliseconds(500), now: at(1), using: &generator)
+    #expect(told >= .milliseconds(500) && told <= .milliseconds(1020))
+    // Never before now, however short the wait.
+    let soon = controller.reserveReturn(
+      listener: 0, .plain, patience: .seconds(2), rounding: .seconds(60), now: at(1), using: &generator)
+    #expect(soon >= .zero && soon <= .milliseconds(1520))
+  }
+
   @Test func aReloadKeepsThoseThatWait() {
     let shared = AdmissionShared(RateLimit(0), workers: 1, capacity: 1000, returns: ReturnSlots())
     let (first, second) = (AdmissionGate(.unlimited, workers: 1), AdmissionGate(.unlimited, workers: 1))

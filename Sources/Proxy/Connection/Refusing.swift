@@ -90,7 +90,9 @@ extension Worker where Engine: ~Copyable {
     guard !c.pointee.hasEarlierSlot else { return }
     let away = admission.reserveReturn(
       listener: c.pointee.listener.number, c.pointee.handshakeClass,
-      patience: topology.settings.waitingRoom.patience, now: now, using: &random)
+      patience: topology.settings.waitingRoom.patience,
+      rounding: topology.settings.refusal.readable == .hold1013 ? .zero : .milliseconds(500), now: now,
+      using: &random)
     c.pointee.returnSlot = now + away
   }
 

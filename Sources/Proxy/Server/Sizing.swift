@@ -8,10 +8,11 @@ func workerCount(_ settings: Settings) -> Int {
 }
 
 /// Connections that one worker has room for: its share of the limit and a quarter more, since the kernel's
-/// distribution over the listening sockets isn't even.
+/// distribution over the listening sockets isn't even. Never full before the limit is reached: it is the limit
+/// that tells clients, while a full worker leaves them in the kernel's queue.
 func connectionsPerWorker(_ settings: Settings, workers: Int) -> Int {
   let limit = settings.limits.connections
-  return min(limit, limit / workers + limit / workers / 4 + 64)
+  return min(limit + 1, limit / workers + limit / workers / 4 + 64)
 }
 
 /// I/O buffers of one worker.
