@@ -8,7 +8,7 @@ APT_PACKAGES = liburing-dev libssl-dev
 # What the end-to-end tests drive the proxy with.
 APT_TEST_PACKAGES = nginx-light socat curl openssl chromium iproute2 python3 python3-venv
 
-.PHONY: run build test unit end-to-end check format lint fuzz bench bench-quick many dependencies test-dependencies clean
+.PHONY: run build test unit end-to-end testssl check format lint fuzz bench bench-quick many dependencies test-dependencies clean
 
 run: build
 	$(BUILD) run
@@ -33,6 +33,11 @@ lint:
 
 format:
 	$(SWIFT) format format --in-place --recursive --parallel --configuration .swift-format Package.swift Sources Tests
+
+# Debian's testssl.sh against the default configuration, on loopback; about two minutes.
+testssl: build
+	@scripts/install-packages testssl.sh curl openssl python3
+	Tests/EndToEnd/testssl.sh
 
 # A minute on each parser; SECONDS=n for longer.
 fuzz:

@@ -14,7 +14,7 @@ from lab.loads import Manner
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("scenario", choices=["limit", "calm"])
+    parser.add_argument("scenario", choices=["limit", "calm", "tickets"])
     parser.add_argument("--proxies", help="comma-separated: limiters for `limit`, proxies for `calm`")
     parser.add_argument("--clients", type=int, default=5000)
     parser.add_argument("--rate", type=int, default=500, help="limit: admitted connections a second")
@@ -25,9 +25,13 @@ def arguments():
     parser.add_argument("--retry", choices=["backoff", "immediate", "retry-after"], default="backoff")
     parser.add_argument("--resumed-share", type=float, default=0)
     parser.add_argument("--rsa", action="store_true", help="RSA-2048 certificate instead of P-256")
+    parser.add_argument("--plain", action="store_true", help="without TLS")
     parser.add_argument("--stay", type=float, help="clients leave after this many seconds; without it they stay")
     parser.add_argument("--seconds", type=float, default=60, help="end of a storm, at the latest")
     parser.add_argument("--connections", type=int, default=200, help="calm: established connections")
+    parser.add_argument("--handshake-cpu", default="30%", help="tickets: tidegate's limits.handshake_cpu")
+    parser.add_argument("--refusal-cpu", default="10%", help="limit: tidegate's refusal.cpu")
+    parser.add_argument("--by-second", action="store_true", help="prints attempts and admissions of every second")
     parser.add_argument("--no-namespaces", action="store_true")
     parser.add_argument("--save", metavar="NAME", help="writes bench/results/NAME.json")
     return parser.parse_args()
@@ -37,7 +41,7 @@ class Storm:
     def __init__(self, options, folder):
         self.options, self.folder = options, folder
         self.pems = material.certificates(folder)
-        self.manner = Manner(rsa=options.rsa)
+        self.manner = Manner(tls="none" if options.plain else "1.3", rsa=options.rsa)
         self.calibration = min(1000, 2 * options.rate)
         self.rows, self.details = [], []
 
@@ -45,17 +49,18 @@ class Storm:
         setup = proxies.Setup.made(self.folder, index, name, self.pems, extra=extra)
         return contextlib.closing(proxies.Running(proxy, setup, not self.options.no_namespaces))
 
-    def herd(self, running):
+    def herd(self, running, resumed_share=None):
         o = self.options
+        share = o.resumed_share if resumed_share is None else resumed_share
         stay = ["--stay", o.stay] if o.stay is not None else []
         return herds.Herd(
             running, self.manner, o.clients, "--timeout", o.timeout, "--retry", o.retry,
             "--backoff-base", o.backoff.split(",")[0], "--backoff-max", o.backoff.split(",")[1],
-            "--resumed-share", o.resumed_share, "--seconds", o.seconds, *stay)
+            "--resumed-share", share, "--seconds", o.seconds, *stay)
 
     def limit(self, index, name):
         """The herd against a limiter."""
-        o, limiter = self.options, herds.limiters()[name]
+        o, limiter = self.options, herds.limiters(self.options.refusal_cpu)[name]
         with self.running(index, name, limiter.proxy, limiter.extra(o.rate, o.patience or o.timeout)) as one:
             calm_cost = self.cost_of_admission(one)
             before = one.cpu_seconds()
@@ -105,6 +110,21 @@ class Storm:
             f"{storm['latency']['max_ms']:.1f}", herd["total"]["admitted"], f"{herd['all_in_seconds']:.1f}"])
         self.details.append({"proxy": name, "rest": rest, "storm": storm, "herd": herd})
 
+    def tickets(self, index, name):
+        """A herd without tickets, then one of which half has some, while handshakes' CPU is what is short."""
+        for turn, share in enumerate([0, 0.5]):
+            extra = {name: f"limits: {{handshake_cpu: {self.options.handshake_cpu}}}\n"
+                           f"waiting_room: {{patience: {int(self.options.timeout * 950)}ms}}"}
+            with self.running(2 * index + turn, name, name, extra) as one:
+                seen = self.herd(one, share).reports()
+            seconds = seen["per_second"]
+            resumed = [second["admitted_resumed"] for second in seconds]
+            full = [second["admitted"] - second["admitted_resumed"] for second in seconds]
+            self.rows.append([
+                f"{name}, {share:.0%} with tickets", seen["total"]["admitted"], f"{seen['all_in_seconds']:.1f}",
+                f"{herds.pace(seen):.0f}", herds.half_in(resumed), herds.half_in(full)])
+            self.details.append({"proxy": name, "resumed_share": share, **seen})
+
     def begin_echoes(self, one, seconds):
         watch = loads.start(
             one, "calm", self.manner, "--connections", self.options.connections, "--seconds", seconds, first=True)
@@ -124,11 +144,15 @@ TITLES = {
               "attempts each", "attempt p99, ms", "CPU, s", "us CPU per refusal"],
     "calm": ["proxy", "p99 at rest, ms", "p99 in the storm, ms", "ratio", "p99 of the worst second, ms", "max, ms",
              "herd in", "all in, s"],
+    "tickets": ["herd", "admitted", "all in, s", "a second until three quarters are in", "half of the resumed in, s",
+                "half of the others in, s"],
 }
 
 
 def names(options):
     known = list(herds.limiters() if options.scenario == "limit" else proxies.kinds())
+    if options.scenario == "tickets":
+        known = ["tidegate"]
     chosen = options.proxies.split(",") if options.proxies else known
     for name in chosen:
         if name not in known:
@@ -137,6 +161,13 @@ def names(options):
         if not there:
             sys.exit(f"{name} is missing: install it, or name the others with --proxies")
     return chosen
+
+
+def print_seconds(run):
+    seen = run.get("herd", run)
+    print(f"\n{run.get('limiter', run.get('proxy'))}: second, attempts, admitted")
+    for number, second in enumerate(seen["per_second"]):
+        print(f"{number:4} {second['attempts']:6} {second['admitted']:6}")
 
 
 def main():
@@ -153,6 +184,9 @@ def main():
             except loads.Failed as failure:
                 failures.append(f"{name}: {failure}")
     print(report.plain_table(TITLES[options.scenario], storm.rows))
+    if options.by_second:
+        for run in storm.details:
+            print_seconds(run)
     if options.save:
         path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "results", options.save + ".json")
         report.save(path, {"machine": machine.described(), "options": vars(options), "runs": storm.details,

@@ -31,8 +31,8 @@ extension UringEngine {
 
   /// A few numbers, each taken or free.
   struct Places {
-    static let capacity = 16
-    private var taken: UInt16 = 0
+    static let capacity = 8
+    private var taken: UInt8 = 0
 
     var count: Int { taken.nonzeroBitCount }
     var isEmpty: Bool { taken == 0 }

@@ -53,7 +53,7 @@ extension UringEngine {
     let userData = Internal.close.token(socket)
     if reset {
       members[socket.ring].ring.closeWithReset(
-        slot, abort: kernelMemory.abort, userData: userData, ignored: Internal.ignored.token(socket))
+        slot, userData: userData, ignored: Internal.ignored.token(socket))
     } else {
       members[socket.ring].ring.close(slot, userData: userData)
     }
@@ -64,7 +64,7 @@ extension UringEngine {
   ) -> SocketHandle? {
     guard let (ring, slot) = takeOutgoing(beside) else { return nil }
     members[ring].ring.connect(
-      slot, to: SocketAddress(address), enabled: kernelMemory.enabled, userData: token.rawValue)
+      slot, to: SocketAddress(address), userData: token.rawValue)
     return SocketHandle(ring: ring, slot: slot)
   }
 

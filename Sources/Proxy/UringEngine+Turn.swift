@@ -140,14 +140,14 @@ extension UringEngine {
 
   mutating func armWake() {
     guard wakeDescriptor >= 0 else { return }
-    let bytes = UnsafeMutableRawBufferPointer(start: kernelMemory.counts, count: 8)
+    let bytes = UnsafeMutableRawBufferPointer(start: eventCounts, count: 8)
     let token = CompletionToken(operation: Operation.wake.rawValue, slot: SlotID(index: 0, generation: 0))
     members[0].ring.read(wakeDescriptor, into: bytes, userData: token.rawValue)
   }
 
   mutating func armRings() {
     guard ringsDescriptor >= 0 else { return }
-    let bytes = UnsafeMutableRawBufferPointer(start: kernelMemory.counts + 1, count: 8)
+    let bytes = UnsafeMutableRawBufferPointer(start: eventCounts + 1, count: 8)
     members[0].ring.read(ringsDescriptor, into: bytes, userData: Internal.rings.rawValue << 56)
   }
 

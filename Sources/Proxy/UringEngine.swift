@@ -47,7 +47,8 @@ public struct UringEngine: ~Copyable, IOEngine {
   let wakeDescriptor: Int32
   /// Signalled by the kernel when a ring but the first has work; -1 with one ring.
   let ringsDescriptor: Int32
-  let kernelMemory = KernelMemory()
+  /// Where the kernel puts eventfds' counts, which nobody looks at: the worker's, and the rings'.
+  let eventCounts = UnsafeMutablePointer<UInt64>.allocate(capacity: 2)
   /// Buffers that each ring keeps for receives.
   let receiveTarget: Int
   /// Bytes after which a multishot receive ends by itself, so that a sender can't overrun a water mark by more.
@@ -56,28 +57,6 @@ public struct UringEngine: ~Copyable, IOEngine {
   let acceptsWithoutAttempt = Ring.acceptsWithoutAttempt()
   /// Buffers of the pool that receives leave for others.
   let receiveReserve: Int
-
-  /// What the kernel reads or writes while operations are in flight.
-  struct KernelMemory {
-    /// The value of options that are turned on.
-    let enabled = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
-    /// The SO_LINGER that makes of a close a reset.
-    let abort = UnsafeMutablePointer<linger>.allocate(capacity: 1)
-    /// Where eventfds' counts are read to, which nobody looks at: the worker's, and the rings'.
-    let counts = UnsafeMutablePointer<UInt64>.allocate(capacity: 2)
-
-    init() {
-      enabled.initialize(to: 1)
-      abort.initialize(to: .abortive)
-      counts.initialize(repeating: 0, count: 2)
-    }
-
-    func deallocate() {
-      enabled.deallocate()
-      abort.deallocate()
-      counts.deallocate()
-    }
-  }
 
   /// What belongs to a ring.
   struct RingMember: ~Copyable {
@@ -113,6 +92,7 @@ public struct UringEngine: ~Copyable, IOEngine {
     let share = max(64, 2 * Self.receiveTargetMax / layout.ringCount)
     receiveTarget = min(Self.receiveTargetMax, share, max(1, bufferCount / 2 / layout.ringCount))
     receiveReserve = min(64, bufferCount / 8)
+    eventCounts.initialize(repeating: 0, count: 2)
     now = Self.clock()
     if wakeDescriptor >= 0 { EventDescriptor.makeBlocking(wakeDescriptor) }
     armWake()
@@ -124,7 +104,7 @@ public struct UringEngine: ~Copyable, IOEngine {
     members.deinitialize(count: ringCount)
     members.deallocate()
     for acceptor in acceptors { acceptor.deallocate() }
-    kernelMemory.deallocate()
+    eventCounts.deallocate()
     if ringsDescriptor >= 0 { Glibc.close(ringsDescriptor) }
   }
 

@@ -9,18 +9,24 @@ struct RecordCiphers: ~Copyable {
   private let sha256: OpaquePointer?
   private let sha384: OpaquePointer?
   private let hashing: OpaquePointer?
+  let derived: DerivedKeys
 
   private static let names = ["AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305"]
 
   /// Nil when OpenSSL lacks something or memory is short.
   static func make(_ context: OpaquePointer) -> RecordCiphers? {
+    guard let derived = DerivedKeys.make() else { return nil }
     let ciphers = RecordCiphers(
-      EVP_MD_fetch(context, "SHA2-256", nil), EVP_MD_fetch(context, "SHA2-384", nil), context)
+      EVP_MD_fetch(context, "SHA2-256", nil), EVP_MD_fetch(context, "SHA2-384", nil), context, derived)
     guard ciphers.isWhole else { return nil }
     return ciphers
   }
 
-  private init(_ sha256: OpaquePointer?, _ sha384: OpaquePointer?, _ context: OpaquePointer) {
+  private init(
+    _ sha256: OpaquePointer?, _ sha384: OpaquePointer?, _ context: OpaquePointer,
+    _ derived: consuming DerivedKeys
+  ) {
+    self.derived = derived
     self.sha256 = sha256
     self.sha384 = sha384
     hashing = EVP_MD_CTX_new()
@@ -105,6 +111,11 @@ extension RecordCiphers {
   private static let blockLimit = 128
   private static let hashLimit = 48
   private static let infoLimit = 32
+
+  /// The key of a secret of a suite that doesn't keep keys; valid until the next call.
+  func derivedKey(_ secret: UnsafeRawBufferPointer) -> UnsafeRawPointer? {
+    derived.key(of: secret) { expand(secret, label: "key", into: $0) }
+  }
 
   /// HKDF-Expand-Label with an empty context (RFC 8446 section 7.1, RFC 5869 section 2.3), for results no
   /// longer than the hash: one round of HMAC. `result` may be the secret itself.

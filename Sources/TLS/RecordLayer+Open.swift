@@ -134,7 +134,11 @@ extension RecordLayer {
   ) -> Bool {
     let sequence = state.pointee.received
     guard sequence < .max else { return false }
-    let key = isKeyed ? nil : UnsafeRawPointer(memory + suite.key(.receiving))
+    var key: UnsafeRawPointer?
+    if !isKeyed {
+      key = self.key(.receiving, library)
+      guard key != nil else { return false }
+    }
     let index = Int(state.pointee.suite)
     let isAuthentic = withNonce(.receiving, sequence) {
       library.records.open(header, count, suite: index, key: key, nonce: $0)

@@ -83,10 +83,10 @@ extension RecordLayer {
     header.storeBytes(of: UInt8(truncatingIfNeeded: length >> 8), toByteOffset: 3, as: UInt8.self)
     header.storeBytes(of: UInt8(truncatingIfNeeded: length), toByteOffset: 4, as: UInt8.self)
     state.pointee.sent = sequence + 1
-    let key = memory + suite.key(.sending)
     let index = Int(state.pointee.suite)
     let isSealed = withNonce(.sending, sequence) {
-      library.records.seal(header, count, suite: index, key: key, nonce: $0)
+      guard let key = key(.sending, library) else { return false }
+      return library.records.seal(header, count, suite: index, key: key, nonce: $0)
     }
     if !isSealed {
       state.pointee.flags.insert(.hasEnded)

@@ -1,7 +1,8 @@
 internal import COpenSSL
 
-/// A TLS 1.3 connection after its handshake, without OpenSSL's object: the secrets, keys, IVs and counters of
-/// both directions, 144 bytes with AES-128-GCM. Opens and seals records in place (RFC 8446 section 5).
+/// A TLS 1.3 connection after its handshake, without OpenSSL's object: the secrets, IVs and counters of both
+/// directions, and with AES-128-GCM the keys: 144 bytes at most. Opens and seals records in place (RFC 8446
+/// section 5).
 ///
 /// Belongs to a worker; `library` is always that worker's. What it holds is wiped at its end.
 public struct RecordLayer: ~Copyable {
@@ -65,20 +66,45 @@ public struct RecordLayer: ~Copyable {
   /// Bytes of this connection's state.
   public var stateCount: Int { suite.stateCount }
 
+  private func secret(_ direction: RecordDirection) -> UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(start: memory + suite.secret(direction), count: suite.secretCount)
+  }
+
   /// RFC 8446 section 7.3.
   private func deriveKeys(_ direction: RecordDirection, _ library: TLSLibrary) -> Bool {
     let suite = suite
-    let secret = UnsafeRawBufferPointer(start: memory + suite.secret(direction), count: suite.secretCount)
-    let key = UnsafeMutableRawBufferPointer(start: memory + suite.key(direction), count: suite.keyCount)
+    let secret = UnsafeRawBufferPointer(secret(direction))
     let iv = UnsafeMutableRawBufferPointer(start: memory + suite.iv(direction), count: RecordSuite.ivCount)
+    guard library.records.expand(secret, label: "iv", into: iv) else { return false }
+    guard suite.keepsKeys else { return true }
+    let key = UnsafeMutableRawBufferPointer(start: memory + suite.key(direction), count: suite.keyCount)
     return library.records.expand(secret, label: "key", into: key)
-      && library.records.expand(secret, label: "iv", into: iv)
+  }
+
+  /// A direction's key, valid until the next one is asked for. Nil when OpenSSL fails.
+  @inline(__always) func key(_ direction: RecordDirection, _ library: TLSLibrary) -> UnsafeRawPointer? {
+    let suite = suite
+    guard suite.keepsKeys else {
+      return library.records.derivedKey(UnsafeRawBufferPointer(secret(direction)))
+    }
+    return UnsafeRawPointer(memory + suite.key(direction))
+  }
+
+  /// Wipes what the worker remembers of this connection's keys. To be called before it is given up.
+  public mutating func forgetKeys(library: TLSLibrary) {
+    forgetKey(.receiving, library)
+    forgetKey(.sending, library)
+  }
+
+  private func forgetKey(_ direction: RecordDirection, _ library: TLSLibrary) {
+    guard !suite.keepsKeys else { return }
+    library.records.derived.forget(UnsafeRawBufferPointer(secret(direction)))
   }
 
   /// Replaces a direction's secret by its successor and starts its sequence anew (RFC 8446 section 7.2).
   mutating func update(_ direction: RecordDirection, _ library: TLSLibrary) -> Bool {
-    let secret = UnsafeMutableRawBufferPointer(
-      start: memory + suite.secret(direction), count: suite.secretCount)
+    forgetKey(direction, library)
+    let secret = secret(direction)
     guard library.records.expand(UnsafeRawBufferPointer(secret), label: "traffic upd", into: secret),
       deriveKeys(direction, library)
     else { return false }

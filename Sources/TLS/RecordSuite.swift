@@ -1,13 +1,16 @@
 /// What a cipher suite of TLS 1.3 asks for (RFC 8446 appendix B.4), and where a connection's state has it.
 ///
-/// Behind `RecordState` come, without gaps: the receiving and the sending traffic secret, the receiving and
-/// the sending key, the receiving and the sending IV.
+/// Behind `RecordState` come, without gaps: the receiving and the sending IV; where the suite keeps them, the
+/// receiving and the sending key; the receiving and the sending traffic secret, which records seldom need.
 struct RecordSuite {
   let suite: CipherSuite
   /// Bytes of the AEAD's key.
   let keyCount: Int
   /// Bytes of the hash, and so of a traffic secret.
   let secretCount: Int
+  /// True exactly when a connection's state has its keys. Longer ones would make it larger than it may be;
+  /// they are derived from the secrets when `DerivedKeys` doesn't have them.
+  var keepsKeys: Bool { keyCount <= 16 }
 
   /// Bytes of a nonce, of which an IV is the part that a key keeps.
   static let ivCount = 12
@@ -36,20 +39,22 @@ struct RecordSuite {
     (0..<UInt8(allCount)).first { RecordSuite(index: $0).suite == suite }
   }
 
-  func secret(_ direction: RecordDirection) -> Int {
-    MemoryLayout<RecordState>.size + direction.rawValue * secretCount
-  }
-
-  func key(_ direction: RecordDirection) -> Int {
-    MemoryLayout<RecordState>.size + 2 * secretCount + direction.rawValue * keyCount
-  }
-
   func iv(_ direction: RecordDirection) -> Int {
-    MemoryLayout<RecordState>.size + 2 * secretCount + 2 * keyCount + direction.rawValue * Self.ivCount
+    MemoryLayout<RecordState>.size + direction.rawValue * Self.ivCount
+  }
+
+  /// Only where the suite keeps keys.
+  func key(_ direction: RecordDirection) -> Int {
+    assert(keepsKeys)
+    return iv(.sending) + Self.ivCount + direction.rawValue * keyCount
+  }
+
+  func secret(_ direction: RecordDirection) -> Int {
+    iv(.sending) + Self.ivCount + (keepsKeys ? 2 * keyCount : 0) + direction.rawValue * secretCount
   }
 
   /// Bytes of a connection's state.
-  var stateCount: Int { iv(.sending) + Self.ivCount }
+  var stateCount: Int { secret(.sending) + secretCount }
 }
 
 enum RecordDirection: Int { case receiving, sending }

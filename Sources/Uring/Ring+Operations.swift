@@ -74,17 +74,11 @@ extension Ring {
   /// Opens a socket in an empty slot and connects it. There is one completion: the first failure, or success.
   ///
   /// The links before the last post only when they fail, and then the kernel posts none for the links behind.
-  /// - Parameter enabled: an Int32 of 1 that outlives the ring, for TCP_NODELAY.
-  public mutating func connect(
-    _ slot: UInt32, to address: SocketAddress, enabled: UnsafePointer<Int32>, userData: UInt64
-  ) {
+  public mutating func connect(_ slot: UInt32, to address: SocketAddress, userData: UInt64) {
     reserve(3)
     let quiet = curing_link | curing_skip_success
     curing_socket(entry(claim()), slot, Int32(address.family), quiet, userData)
-    if address.isIP {
-      curing_set_option(
-        entry(claim()), slot, tcpLevel, TCP_NODELAY, enabled, 4, quiet, userData)
-    }
+    if address.isIP { curing_set_no_delay(entry(claim()), slot, quiet, userData) }
     let index = claim()
     operands[index].address = address.storage
     curing_connect(entry(index), slot, operands + index, address.length, userData)
@@ -102,17 +96,11 @@ extension Ring {
   }
 
   /// Closes with an RST.
-  /// - Parameters:
-  ///   - abort: a `linger` of (1, 0) that outlives the ring.
-  ///   - ignored: the user data of a completion that comes only if there is no socket in the slot.
-  public mutating func closeWithReset(
-    _ slot: UInt32, abort: UnsafePointer<linger>, userData: UInt64, ignored: UInt64
-  ) {
+  /// - Parameter ignored: the user data of a completion that comes only if there is no socket in the slot.
+  public mutating func closeWithReset(_ slot: UInt32, userData: UInt64, ignored: UInt64) {
     reserve(2)
     // A hard link: the slot is closed whatever comes of the option.
-    curing_set_option(
-      entry(claim()), slot, SOL_SOCKET, SO_LINGER, abort, UInt32(MemoryLayout<linger>.size),
-      curing_hard_link | curing_skip_success, ignored)
+    curing_set_abort(entry(claim()), slot, curing_hard_link | curing_skip_success, ignored)
     curing_close(entry(claim()), slot, userData)
   }
 
@@ -131,12 +119,4 @@ extension Ring {
   {
     curing_read(entry(claim()), descriptor, bytes.baseAddress, UInt32(bytes.count), userData)
   }
-}
-
-/// IPPROTO_TCP: the level of TCP_NODELAY.
-private let tcpLevel: Int32 = 6
-
-extension linger {
-  /// SO_LINGER's value that makes of a close a reset.
-  public static var abortive: linger { linger(l_onoff: 1, l_linger: 0) }
 }

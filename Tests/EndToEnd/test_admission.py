@@ -11,6 +11,8 @@ import time
 from datetime import datetime
 
 import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from harness.browser import Browser
 from harness.clients import join
@@ -405,6 +407,35 @@ def test_chromiums_page_sees_close_code_1013(tidegate, echo, folder):
             title = browser.title(f"http://{pages.endpoint}/held.html", "done ")
     seen = json.loads(title.removeprefix("done "))
     assert seen == {"opened": True, "code": 1013, "clean": True, "protocol": "chat.v1"}
+
+
+def test_clients_that_come_back_10_ms_after_an_open_dont_spin(start, layer):
+    """Like phoenix's: an open resets their backoff, so only its being held keeps them from hammering."""
+    scheme, keys, context = layer
+    clients, rate = 100, 40
+    refusal = {"readable": "hold-1013", "hold": {"at_most": "10s"}}
+    limits = {"connection_rate": f"{rate}/s", "connection_burst": 1}
+    proxy, entry = start({**keys, **limits}, waiting_room={"patience": "500ms"}, refusal=refusal)
+    codes = []
+
+    async def come():
+        while True:
+            async with connect(uri(scheme, entry), ssl=context) as client:
+                try:
+                    await client.send("in?")
+                    return await client.recv()
+                except ConnectionClosed as closed:
+                    codes.append(closed.rcvd.code if closed.rcvd else None)
+            await asyncio.sleep(0.01)
+
+    async def herd():
+        return await asyncio.gather(*(come() for _ in range(clients)))
+
+    assert asyncio.run(herd()) == ["in?"] * clients
+    # Somebody's slot may have been a little early. Unheld, each would have come a hundred times a second.
+    assert codes and set(codes) == {1013}
+    assert len(codes) < 2 * clients
+    expect(proxy, Refused_held=len(codes), Refused=len(codes), Held=0)
 
 
 # -- live connections, addresses

@@ -2,14 +2,13 @@
 
 import hashlib
 import os
-import socket
 
 import pytest
 
 from harness import streams
 from harness.frames import open_pair
 from harness.matrix import TRANSPORTS, start_matrix
-from harness.raw import Backend, meanwhile, outcome, read_exactly
+from harness.raw import Backend, meanwhile, outcome, read_exactly, silent
 
 HIGH_WATER = 64 << 10
 BUFFER = 64 << 10
@@ -182,14 +181,50 @@ def test_a_stream_passes_the_smallest_marks(smallest, transport):
         served.close()
 
 
-def silent(peer, seconds):
-    """True exactly when nothing comes for a while."""
-    before = peer.gettimeout()
-    peer.settimeout(seconds)
-    try:
-        peer.recv(1, socket.MSG_PEEK)
-        return False
-    except TimeoutError:
-        return True
-    finally:
-        peer.settimeout(before)
+# 125 buffers: with a whole one for each half record, a third of these would leave none.
+FEW_BUFFERS = "2MiB"
+HALVES = 400
+
+
+@pytest.fixture(scope="module")
+def scarce(module_folder, certificates):
+    with Backend() as backend:
+        made = start_matrix(
+            module_folder / "scarce", certificates, [backend], workers=1, limits={"buffer_memory": FEW_BUFFERS}
+        )
+        yield made, backend
+        made.proxy.finish()
+
+
+@pytest.mark.parametrize("count", [1, 5, 4000], ids=lambda count: f"{count} bytes")
+def test_many_records_that_arent_whole_leave_buffers_for_others(scarce, count):
+    matrix, backend = scarce
+    message = b"\x82\xfe" + (5000).to_bytes(2, "big") + bytes(4) + os.urandom(5000)
+    halves = []
+    for _ in range(HALVES):
+        client = matrix.dial("wss 1.3")
+        served, _, _ = open_pair(client, backend)
+        client.tls.write(message)
+        record = client.leaving.read()
+        client.peer.sendall(record[:count])
+        halves.append((client, served, record[count:]))
+    client = matrix.dial("wss 1.3")
+    served, _, _ = open_pair(client, backend)
+    for length in [1, 20_000, 300_000]:
+        data = os.urandom(length)
+        for sender, receiver in [(client, served), (served, client)]:
+            with meanwhile(lambda: sender.sendall(data)):
+                assert read_exactly(receiver, length) == data
+    # Nothing of the others is lost, however small the pieces of their rest.
+    for client, served, rest in halves:
+        client.peer.sendall(rest[:2])
+    for client, served, rest in halves:
+        client.peer.sendall(rest[2:])
+        assert read_exactly(served, len(message)) == message
+    for client, served, rest in halves[::2]:
+        client.peer.sendall(rest[:1])
+    for client, served, _ in halves:
+        client.close()
+        outcome(served)
+        served.close()
+    served.close()

@@ -89,6 +89,30 @@ def site(module_folder, certificates):
     made.close()
 
 
+@pytest.fixture(scope="module")
+def libraries(module_folder, certificates):
+    """A listener for each way to open records, and a backend whose kernel takes little."""
+    with Backend(receive_buffer=1 << 16) as backend:
+        made = {
+            layer: listener("pool", name=layer, mode="tcp", tls=tls_settings(certificates.site, record_layer=layer))
+            for layer in ["tidegate", "openssl"]
+        }
+        settings = {"listeners": list(made.values()), "pools": [pool("pool", backend)]}
+        proxy = Tidegate(module_folder / "libraries", settings).start()
+        yield made, backend
+        proxy.finish()
+
+
+@pytest.fixture(params=[("tidegate", "1.3"), ("openssl", "1.3"), ("openssl", "1.2")], ids=" ".join)
+def by_library(libraries, certificates, request):
+    layer, version = request.param
+    made, backend = libraries
+    with TLSStream(dial(address(made[layer])), certificates.client_context(version)) as client:
+        served = backend.accept()
+        yield client, served
+        served.close()
+
+
 class Pair:
     """A client and its socket at the backend."""
 
@@ -113,12 +137,12 @@ class Pair:
     def refused(self, alert, *records, genuine=b""):
         """Sends records that end the connection with this alert, sealed.
 
-        Of the genuine data before, what hadn't been sent to the backend yet is dropped; nothing else arrives.
+        The backend gets the genuine data that came before, and nothing else.
         """
         self.client.send(*records)
         assert self.client.ending() == [(FATAL, alert)]
         self.client.close()
-        assert genuine.startswith(received(self.served))
+        assert received(self.served) == genuine
 
 
 def received(served):
@@ -390,9 +414,34 @@ def test_a_new_client_hello_is_refused_by_its_first_byte(pair):
     pair.refused(UNEXPECTED_MESSAGE, pair.client.seal([CLIENT_HELLO], HANDSHAKE))
 
 
-def test_data_before_what_is_refused_changes_nothing_of_the_alert(pair):
+def test_data_before_what_is_refused_arrives_and_changes_nothing_of_the_alert(pair):
     client = pair.client
     pair.refused(UNEXPECTED_MESSAGE, client.seal(b"good"), client.seal(b"\x01", 99), genuine=b"good")
+
+
+def broken_last(client, pieces):
+    """Records of these pieces, and one that isn't authentic."""
+    for piece in [*pieces, b"broken"]:
+        client.tls.write(piece)
+    records = bytearray(client.leaving.read())
+    records[-1] ^= 1
+    return records
+
+
+def test_data_before_a_broken_record_arrives_whoever_opens_records(by_library):
+    client, served = by_library
+    client.peer.sendall(broken_last(client, [b"go", b"od"]))
+    assert outcome(served) == (b"good", "end")
+
+
+def test_data_before_a_broken_record_waits_for_the_backend(by_library):
+    client, served = by_library
+    pieces = [os.urandom(PLAINTEXT_LIMIT) for _ in range(512)]
+    records = broken_last(client, pieces)
+    with meanwhile(lambda: client.peer.sendall(records)):
+        data, end = outcome(served)
+    assert data == b"".join(pieces)
+    assert end == "end"
 
 
 # -- alerts
@@ -415,7 +464,7 @@ def test_a_clients_alert_ends_the_connection_unanswered_but_for_goodbye(pair, le
     client.send(*([client.seal(before)] if before else []), client.seal([level, BAD_RECORD_MAC], ALERT))
     assert client.ending() in ([], [(WARNING, CLOSE_NOTIFY)])
     client.close()
-    assert before.startswith(received(pair.served))
+    assert received(pair.served) == before
 
 
 def test_user_canceled_alone_ends_nothing(pair):

@@ -218,8 +218,9 @@ final class OrdinaryClient {
     guard isOpen else { return }
     isOpen = false
     if reset {
-      var abort = linger(l_onoff: 1, l_linger: 0)
-      setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &abort, socklen_t(MemoryLayout<linger>.size))
+      // A `linger` that is on, of no time.
+      var abort: (Int32, Int32) = (1, 0)
+      setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &abort, 8)
     }
     Glibc.close(descriptor)
   }

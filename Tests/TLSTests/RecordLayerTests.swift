@@ -52,9 +52,15 @@ import Testing
     }
   }
 
-  @Test func theClientThatLeavesTheChoiceGetsTheSmallestState() throws {
+  @Test func theClientThatLeavesTheChoiceGetsTheCheapestSuite() throws {
     let link = try #require(RecordLink(makeContext(), TestClient()))
     #expect(link.cipherSuite == .aes128GCM)
+  }
+
+  @Test(arguments: suites)
+  func aConnectionsStateIsSmallWithEverySuite(suite: String) throws {
+    let link = try #require(RecordLink(makeContext(), TestClient(.init(cipherSuites: suite))))
+    #expect(link.stateCount <= 144)
     #expect(link.stateCount + MemoryLayout<RecordLayer>.size <= 160)
   }
 

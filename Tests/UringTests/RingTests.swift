@@ -42,12 +42,9 @@ import Testing
 
   @Test func `a chain whose first link fails posts that failure, and nothing else`() throws {
     var ring = try Ring(Self.size(8, 16, slots: 4))
-    let enabled = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
-    defer { enabled.deallocate() }
-    enabled.initialize(to: 1)
     var storage = SocketAddress(.ip(.init(ipv4: 0x7f00_0001), port: 9)).storage
     storage.ss_family = 999
-    ring.connect(3, to: SocketAddress(storage: storage, length: 16), enabled: enabled, userData: 5)
+    ring.connect(3, to: SocketAddress(storage: storage, length: 16), userData: 5)
     ring.close(3, userData: 6)
     let entries = Self.entries(of: &ring, count: 2)
     #expect(entries.map(\.userData).sorted() == [5, 6])
@@ -57,24 +54,16 @@ import Testing
 
   @Test func `a chain reaches the kernel whole, however full the queue is`() throws {
     var ring = try Ring(Self.size(4, 16, slots: 4))
-    let enabled = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
-    let abort = UnsafeMutablePointer<linger>.allocate(capacity: 1)
-    defer {
-      enabled.deallocate()
-      abort.deallocate()
-    }
-    enabled.initialize(to: 1)
-    abort.initialize(to: linger(l_onoff: 1, l_linger: 0))
     let listener = try Socket.listen(on: .ip(.init(ipv4: 0x7f00_0001), port: 0), backlog: 8)
     defer { Glibc.close(listener) }
     let endpoint = try #require(Socket.boundEndpoint(of: listener))
     for filled in 0..<4 {
       for _ in 0..<filled { ring.cancel(1 << 60, userData: 0) }
-      ring.connect(2, to: SocketAddress(endpoint), enabled: enabled, userData: 5)
+      ring.connect(2, to: SocketAddress(endpoint), userData: 5)
       let connected = Self.entries(of: &ring, count: filled + 1)
       #expect(connected.count == filled + 1 && connected.first { $0.userData == 5 }?.result == 0)
       for _ in 0..<filled { ring.cancel(1 << 60, userData: 0) }
-      ring.closeWithReset(2, abort: abort, userData: 6, ignored: 7)
+      ring.closeWithReset(2, userData: 6, ignored: 7)
       let entries = Self.entries(of: &ring, count: filled + 1)
       #expect(entries.count == filled + 1 && entries.first { $0.userData == 6 }?.result == 0)
     }

@@ -22,12 +22,16 @@ def room(rate, patience):
             f"waiting_room: {{patience: {int(patience * 950)}ms}}")
 
 
-def limiters():
+def limiters(refusal_cpu="10%"):
     return {
         "tidegate": Limiter("tidegate", lambda rate, patience: {
-            "tidegate": room(rate, patience)}),
+            "tidegate": room(rate, patience) + f"\nrefusal: {{cpu: {refusal_cpu}}}"}),
         "tidegate-hold": Limiter("tidegate", lambda rate, patience: {
-            "tidegate": room(rate, patience) + "\nrefusal: {readable: hold-1013}"}),
+            "tidegate": room(rate, patience)
+            + f"\nrefusal: {{readable: hold-1013, cpu: {refusal_cpu}}}"}),
+        # Ahead of TLS, whoever it is.
+        "tidegate-reset": Limiter("tidegate", lambda rate, patience: {
+            "tidegate": room(rate, patience) + "\nrefusal: {readable: none}"}),
         # Stops accepting: the herd waits in the kernel's backlog.
         "haproxy-maxconnrate": Limiter("haproxy-tcp", lambda rate, _: {"haproxy global": f"maxconnrate {rate}"}),
         # Accepts and closes, before TLS. Counts those it admits, in the rate of a table's only entry: fe_sess_rate
@@ -109,6 +113,26 @@ def in_by_the_ideal_time(seen, rate):
     """Percent of the herd that is in when a limiter that wastes no second has let all in."""
     ideal = -(-seen["clients"] // rate)
     return 100 * sum(second["admitted"] for second in seen["per_second"][:ideal]) / seen["clients"]
+
+
+def half_in(counts):
+    """The second at whose end half of these were in; "-" for none at all."""
+    left = sum(counts) / 2
+    for second, count in enumerate(counts):
+        left -= count
+        if left <= 0 and sum(counts):
+            return second + 1
+    return "-"
+
+
+def pace(seen):
+    """Admissions a second until three quarters are in, whole seconds."""
+    count = 0
+    for second, counts in enumerate(seen["per_second"]):
+        count += counts["admitted"]
+        if count >= 0.75 * seen["clients"]:
+            break
+    return count / (second + 1)
 
 
 def is_installed(name):

@@ -12,6 +12,8 @@
 #include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -181,13 +183,25 @@ static inline void curing_socket(
 
 /* `value` must stay until the operation has completed. */
 static inline void curing_set_option(
-    struct io_uring_sqe *sqe, uint32_t slot, int level, int name, const void *value, uint32_t length,
-    uint8_t flags, uint64_t user_data) {
+    struct io_uring_sqe *sqe, uint32_t slot, int level, int name, const void *value, uint32_t length, uint8_t flags,
+    uint64_t user_data) {
   curing_fill(sqe, IORING_OP_URING_CMD, flags | IOSQE_FIXED_FILE, (int)slot, NULL, 0, 0, user_data);
   sqe->cmd_op = CURING_SOCKET_SETSOCKOPT;
   sqe->addr = (uint64_t)(uint32_t)level | (uint64_t)(uint32_t)name << 32;
   sqe->file_index = length; /* The field's later name is optlen. */
   sqe->addr3 = (uint64_t)(uintptr_t)value;
+}
+
+/* Has small writes sent at once. */
+static inline void curing_set_no_delay(struct io_uring_sqe *sqe, uint32_t slot, uint8_t flags, uint64_t user_data) {
+  static const int enabled = 1;
+  curing_set_option(sqe, slot, IPPROTO_TCP, TCP_NODELAY, &enabled, sizeof enabled, flags, user_data);
+}
+
+/* Makes of a close a reset. */
+static inline void curing_set_abort(struct io_uring_sqe *sqe, uint32_t slot, uint8_t flags, uint64_t user_data) {
+  static const struct linger abort = {.l_onoff = 1, .l_linger = 0};
+  curing_set_option(sqe, slot, SOL_SOCKET, SO_LINGER, &abort, sizeof abort, flags, user_data);
 }
 
 static inline void curing_connect(

@@ -1,5 +1,6 @@
 internal import Basics
 internal import Settings
+internal import TLS
 internal import Telemetry
 internal import Wire
 
@@ -131,6 +132,7 @@ extension Worker where Engine: ~Copyable {
     c.pointee.client.toSend.removeAll(in: &engine.buffers)
     c.pointee.backend.toSend.removeAll(in: &engine.buffers)
     dropUnread(c)
+    if let library = shared.library { c.pointee.records?.forgetKeys(library: library) }
     account(c)
     leaveLimits(c)
     timers.clear(c.pointee.id.index)

@@ -63,8 +63,8 @@ struct Connection: ~Copyable {
   var expectsProxyHeader = false
   /// True exactly when the client's first byte has come, on a TLS listener.
   var hasFirstByte = false
-  /// What a waiting client has sent, while the room is crowded: a few hundred bytes in memory of their own
-  /// instead of a whole buffer.
+  /// What a waiting client has sent, while the room is crowded, or the beginning of a record, while buffers are
+  /// scarce: a few bytes in memory of their own instead of a whole buffer.
   var stash = Stash()
   /// ClientHellos looked at that weren't whole yet.
   var helloScans: UInt8 = 0

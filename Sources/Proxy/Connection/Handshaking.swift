@@ -6,7 +6,8 @@ internal import Telemetry
 
 /// Phase 3: TLS, by OpenSSL, from a queue within the turn's budget, so that live connections go first.
 extension Worker where Engine: ~Copyable {
-  /// What a turn may spend on handshakes: about four of them.
+  /// A turn begins no other step of a handshake after this: full ones take longer, so it is one of them or a
+  /// few cheap ones, and live connections wait for no more.
   static var handshakeBudget: Duration { .microseconds(50) }
 
   mutating func startHandshaking(_ c: ConnectionPointer) {

@@ -35,6 +35,16 @@ extension Worker where Engine: ~Copyable {
   // MARK: Our own record layer
 
   private mutating func openInPlace(_ c: ConnectionPointer, _ buffer: inout BufferID) -> Opening {
+    if !c.pointee.stash.isEmpty {
+      guard !c.pointee.client.received.isEmpty else {
+        dropCutRecord(c)
+        return .nothing
+      }
+      guard unstash(c) else {
+        starve(c)
+        return .starved
+      }
+    }
     // Opened bytes can't be opened again, so where they go is known before.
     guard let spare = engine.buffers.take() else {
       starve(c)
@@ -49,6 +59,7 @@ extension Worker where Engine: ~Copyable {
       case .wantsInput(let missing) where progress.data.isEmpty && progress.consumed == 0:
         guard gather(c, missing) else {
           dropCutRecord(c)
+          stashCutRecord(c)
           return .nothing
         }
         continue
@@ -120,7 +131,9 @@ extension Worker where Engine: ~Copyable {
 
   /// A record that the client's FIN cut off never gets whole; the phase must not wait for it.
   private mutating func dropCutRecord(_ c: ConnectionPointer) {
-    if c.pointee.client.peerFinished { c.pointee.client.received.removeAll(in: &engine.buffers) }
+    guard c.pointee.client.peerFinished else { return }
+    c.pointee.client.received.removeAll(in: &engine.buffers)
+    c.pointee.stash.drop()
   }
 
   /// A whole record fits a buffer with its rooms.
@@ -133,6 +146,7 @@ extension Worker where Engine: ~Copyable {
   }
 
   private mutating func recordsBroken(_ c: ConnectionPointer, _ failure: TLSFailure) -> Opening {
+    if isBackendOwed(c) { return .nothing }
     if let buffer = engine.buffers.take() {
       let room = UnsafeMutableRawBufferPointer(start: engine.buffers.base(buffer), count: BufferPool.stride)
       let count = c.pointee.records!.alert(for: failure, output: room, library: shared.library!)
@@ -140,6 +154,14 @@ extension Worker where Engine: ~Copyable {
     }
     close(c, by: .client, .malformed, .orderly)
     return .failed
+  }
+
+  /// True exactly when the backend hasn't been sent yet what the client sent before its records broke. It goes
+  /// first: closing drops it. When it has gone, the pump asks again, and gets the same failure.
+  private mutating func isBackendOwed(_ c: ConnectionPointer) -> Bool {
+    guard !c.pointee.backend.toSend.isEmpty else { return false }
+    flush(c, .backend)
+    return true
   }
 
   // MARK: OpenSSL's
@@ -187,6 +209,9 @@ extension Worker where Engine: ~Copyable {
         saidGoodbye(c)
         return .nothing
       case .failed:
+        // Asked again, OpenSSL says the same.
+        c.pointee.mayHoldPlain = true
+        if engine.buffers.count(target) > 0 || isBackendOwed(c) { return .nothing }
         close(c, by: .client, .malformed, .orderly)
         return .failed
       }

@@ -1,8 +1,8 @@
 internal import Basics
 internal import Policy
 
-/// A client's first bytes, put away while it waits: a buffer of 16 KiB for each of thousands that wait would
-/// leave none for those that live.
+/// A client's few bytes, put away while it waits or owes the rest of a record: a buffer of 16 KiB for each of
+/// thousands would leave none for those that live.
 struct Stash {
   private var memory: UnsafeMutableRawPointer?
   private(set) var count = 0
@@ -42,6 +42,21 @@ extension Worker where Engine: ~Copyable {
     guard admission.waitingCount > Self.buffersForWaiting,
       let buffer = c.pointee.client.received.removeFirst(in: engine.buffers)
     else { return }
+    c.pointee.stash.put(engine.buffers.bytes(buffer))
+    engine.buffers.give(buffer)
+  }
+
+  /// The longest beginning of a record that is put away. Whoever wants to hold buffers has to send more.
+  static var cutRecordStash: Int { 4096 }
+
+  /// Gives the buffer of a record back that isn't whole, when buffers are scarce. While there are plenty the
+  /// copy isn't worth it: a bulk transfer cuts a record at each buffer's end.
+  mutating func stashCutRecord(_ c: ConnectionPointer) {
+    guard engine.buffers.freeCount < engine.buffers.count / 4,
+      c.pointee.client.received.byteCount <= Self.cutRecordStash,
+      let buffer = c.pointee.client.received.removeFirst(in: engine.buffers)
+    else { return }
+    assert(c.pointee.client.received.isEmpty, "a record that isn't whole has been gathered")
     c.pointee.stash.put(engine.buffers.bytes(buffer))
     engine.buffers.give(buffer)
   }

@@ -61,10 +61,12 @@ extension Worker where Engine: ~Copyable {
     c.leg(side).pointee.isHeld = held
     switch c.leg(side).pointee.receiving {
     case .idle where !held:
-      c.leg(side).pointee.receiving = c.leg(side).pointee.isBulk ? .once : .multishot
+      // Who has yet to be judged may be refused for what comes, and then there is nothing to cancel.
+      let isSingle =
+        c.leg(side).pointee.isBulk || c.pointee.phase == .waiting && !admission.contains(c.pointee.id)
+      c.leg(side).pointee.receiving = isSingle ? .once : .multishot
       c.leg(side).pointee.inFlight += 1
-      engine.receive(
-        c.leg(side).pointee.socket, multishot: !c.leg(side).pointee.isBulk, token(side.receive, c))
+      engine.receive(c.leg(side).pointee.socket, multishot: !isSingle, token(side.receive, c))
     case .multishot where held:
       c.leg(side).pointee.receiving = .cancelling
       c.leg(side).pointee.isBulk = true

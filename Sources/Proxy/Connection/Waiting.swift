@@ -8,7 +8,10 @@ internal import Wire
 /// Phase 2: the client's first bytes tell what it would cost, without any crypto; then it waits for its turn.
 extension Worker where Engine: ~Copyable {
   /// Clients let in or refused in one turn at most, so that live connections are served between.
-  private static var admissionsPerTurn: Int { 32 }
+  private static var admissionsPerTurn: Int { 8 }
+  /// While so many handshakes have work to do, nobody is let in: the place to wait is the room, at little
+  /// memory and in the room's order, and who goes meanwhile has cost no crypto.
+  private static var handshakesReady: Int { 4 }
   /// Looks at a ClientHello that isn't whole. Honest ones come in a few pieces.
   private static var helloScansMax: UInt8 { 64 }
 
@@ -143,6 +146,8 @@ extension Worker where Engine: ~Copyable {
     nextAdmission = nil
     admission.foresee(queued: handshakes.count, now: now)
     for _ in 0..<Self.admissionsPerTurn {
+      // `nextLook` doesn't let a turn wait then.
+      guard handshakes.count < Self.handshakesReady else { return }
       switch admission.next(now: now) {
       case .admit(let admitted): admit(admitted)
       case .refuse(let slot, let reason):

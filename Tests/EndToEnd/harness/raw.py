@@ -135,6 +135,19 @@ def read_head(peer):
     return bytes(got)
 
 
+def silent(peer, seconds):
+    """True exactly when nothing comes for a while."""
+    before = peer.gettimeout()
+    peer.settimeout(seconds)
+    try:
+        peer.recv(1, socket.MSG_PEEK)
+        return False
+    except TimeoutError:
+        return True
+    finally:
+        peer.settimeout(before)
+
+
 def outcome(peer):
     """What a peer makes of us: the bytes up to the end, and which end it is.
 

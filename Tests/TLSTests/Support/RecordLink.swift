@@ -96,6 +96,8 @@ final class RecordLink {
   /// Goes over to the next sending secret without telling the peer.
   func updateSending() { precondition(layer.update(.sending, library)) }
 
+  func forgetKeys() { layer.forgetKeys(library: library) }
+
   func setCounters(received: UInt64, sent: UInt64) {
     layer.state.pointee.received = received
     layer.state.pointee.sent = sent
