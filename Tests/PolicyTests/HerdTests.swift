@@ -81,7 +81,7 @@ import Testing
     let seed = UInt64.random(in: 0...9_999_999)
     var world = HerdWorld(plan, workers: workers, seed: seed)
     world.run()
-    let admitted = world.perSecond.dropFirst().dropLast()
+    let admitted = world.perSecond.dropFirst().dropLast(2)
     let returned = HerdWorld.perSecond(world.returns)
     print("\(#function): seed \(seed), \(habit), \(workers) workers: admitted \(world.perSecond)")
     print("returned \(returned), refused again \(world.refusedAgain)")
