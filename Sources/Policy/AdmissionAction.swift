@@ -23,6 +23,8 @@ public struct Admission: Hashable, Sendable {
   /// To be settled when its handshake has ended, however it ends.
   public let reservation: HandshakeBudget.Reservation
   public let waited: Duration
+  /// What its handshake is expected to wait; to be told when it is learnt from.
+  public let foreseen: HandshakeDelay.Foreseen
 }
 
 /// What the worker is to do next about those that wait.

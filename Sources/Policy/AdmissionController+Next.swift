@@ -29,7 +29,9 @@ extension AdmissionController {
     let waited = now.since(visitor.enteredAt)
     counts.admitted += 1
     counts.waitMax = max(counts.waitMax, waited)
-    return .admit(Admission(slot: visitor.slot, reservation: budget.start(c, now: now), waited: waited))
+    return .admit(
+      Admission(
+        slot: visitor.slot, reservation: budget.start(c, now: now), waited: waited, foreseen: foreseen))
   }
 
   /// Takes a token of the listener and of the process; nil when both were there, else when to try again.

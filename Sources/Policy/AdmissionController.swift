@@ -24,6 +24,7 @@ public struct AdmissionController: ~Copyable {
   public var handshakeDelay = HandshakeDelay()
   /// What that came to when it was last looked: the part of a TLS client's patience that isn't the room's.
   public private(set) var margin = Duration.zero
+  var foreseen = HandshakeDelay.Foreseen()
   public internal(set) var counts = AdmissionCounts()
 
   /// - Parameters:
@@ -67,11 +68,12 @@ public struct AdmissionController: ~Copyable {
     return true
   }
 
-  /// Looks anew how much of their patience those that wait will need behind the room. Once a turn.
+  /// Looks anew how much of their patience those that wait will need behind the room. To be asked before `next`.
   ///
-  /// - Parameter queued: handshakes that wait for the worker's time.
+  /// - Parameter queued: handshakes that haven't begun and wait for the worker's time.
   public mutating func foresee(queued: Int, now: MonotonicTime) {
-    margin = handshakeDelay.expected(queued: queued, now: now)
+    foreseen = handshakeDelay.foreseen(queued: queued, now: now)
+    margin = handshakeDelay.expected(foreseen, now: now)
   }
 
   public func contains(_ slot: SlotID) -> Bool { room.visitor(slot) != nil }
@@ -114,7 +116,7 @@ public struct AdmissionController: ~Copyable {
       admitted == .distantFuture
       ? now : MonotonicTime(nanoseconds: admitted.nanoseconds - early)
     return shared.returns.reserve(
-      perSecond: rate(listener, c), from: from, now: now, using: &generator)
+      perSecond: rate(listener, c, now), from: from, now: now, using: &generator)
   }
 
   // MARK: - What the parts share
@@ -152,7 +154,18 @@ public struct AdmissionController: ~Copyable {
     let rates = max(
       shared.process.expectedAt(c, costs, isIn: isIn, now: now),
       listeners[listener].expectedAt(c, costs, isIn: isIn, now: now))
-    return max(rates, budget.nextAt(nanoseconds: work(c, isIn), now: now))
+    return max(rates, budget.nextAt(nanoseconds: work(c, isIn), now: now), servedAt(c, isIn, now))
+  }
+
+  /// When a worker that is behind with its handshakes comes to one of this class.
+  private func servedAt(_ c: HandshakeClass, _ isIn: Bool, _ now: MonotonicTime) -> MonotonicTime {
+    guard c != .plain else { return now }
+    let interval = handshakeDelay.interval(now)
+    guard interval >= 1 else { return now }
+    let place = AdmissionOrder.place(of: c, budget.costs, isIn: isIn) {
+      $0 == .plain ? 0 : waiting[$0.rawValue]
+    }
+    return now + .nanoseconds(Int64(min(Double(place) * interval, 1e15)))
   }
 
   func publishNobody() {
@@ -179,9 +192,10 @@ public struct AdmissionController: ~Copyable {
   }
 
   /// How many of those that are refused can be admitted in a second: the least of all budgets.
-  private func rate(_ listener: Int, _ c: HandshakeClass) -> Double {
-    let rates = min(
-      shared.process.limiter.perSecond, listeners[listener].limiter.perSecond)
+  private func rate(_ listener: Int, _ c: HandshakeClass, _ now: MonotonicTime) -> Double {
+    var rates = min(shared.process.limiter.perSecond, listeners[listener].limiter.perSecond)
+    let interval = handshakeDelay.interval(now)
+    if c != .plain && interval >= 1 { rates = min(rates, Double(shared.workers) * 1e9 / interval) }
     var (count, nanoseconds) = (1.0, Double(budget.costs[c]))
     for other in HandshakeClass.each {
       count += Double(waiting[other.rawValue])

@@ -18,8 +18,10 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
   var topology: Topology
   /// What the engine's listener indexes stand for; nil once closed.
   var binds: [BoundListener?] = []
-  /// Connections whose TLS handshake can go on.
+  /// Connections whose TLS handshake can begin.
   var handshakes: SlotQueue
+  /// Those whose handshake has begun, and can go on.
+  var begunHandshakes: SlotQueue
   /// Those among them that are refused once they can read it.
   var refusedHandshakes: SlotQueue
   /// Connections that wait for a buffer.
@@ -57,6 +59,7 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
     connections = SlotTable(capacity: capacity)
     timers = TimerWheel(capacity: capacity, now: engine.now)
     handshakes = SlotQueue(capacity: capacity)
+    begunHandshakes = SlotQueue(capacity: capacity)
     refusedHandshakes = SlotQueue(capacity: capacity)
     starved = SlotQueue(capacity: capacity)
     random = SeededGenerator(seed: seed)
@@ -105,7 +108,7 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
 
   /// When to turn again if nothing happens.
   private func nextLook() -> MonotonicTime? {
-    if !handshakes.isEmpty || !refusedHandshakes.isEmpty || isStopped { return .zero }
+    if handshakesQueued > 0 || isStopped { return .zero }
     var look = timers.nextDeadline()
     if let nextAdmission { look = min(look ?? .distantFuture, nextAdmission) }
     if let release = held.nextRelease { look = min(look ?? .distantFuture, release) }
@@ -117,6 +120,8 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
     }
     return look
   }
+
+  var handshakesQueued: Int { handshakes.count + begunHandshakes.count + refusedHandshakes.count }
 
   private mutating func dispatch(_ completion: Completion) {
     guard let operation = Operation(rawValue: completion.token.operation) else {
@@ -158,7 +163,7 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
     shared.counters.set(.buffersTaken, UInt64(engine.buffers.takenCount))
     shared.counters.set(.buffersTotal, UInt64(engine.buffers.count))
     shared.counters.set(.buffersExhausted, engine.buffers.exhaustedCount)
-    shared.counters.set(.handshakesQueued, UInt64(handshakes.count + refusedHandshakes.count))
+    shared.counters.set(.handshakesQueued, UInt64(handshakesQueued))
     reportAdmission()
   }
 

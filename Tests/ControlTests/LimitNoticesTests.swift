@@ -60,7 +60,7 @@ import Testing
     let watch = LimitWatch(log.logger)
     watch.look(at: snapshot(250, process: 1))
     watch.look(at: snapshot(500, process: 1, listener: 2))
-    let said = lines.withLock { $0.map { $0.drop { $0 != " " } } }
+    let said = lines.withLock { $0.map { String($0.drop { $0 != " " }) } }
     let text = " warning connections refused at a limit of live connections "
     #expect(
       said == [

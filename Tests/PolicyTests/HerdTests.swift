@@ -71,6 +71,56 @@ import Testing
     #expect(outcome.refusals < 20_000 * 11 / 10)
   }
 
+  /// 20,000 at once where 500 a second may come in. They are told when to come again, and do: from the second on
+  /// in which the room has been filled, as many come as can be let in, and hardly anybody is refused twice.
+  @Test(arguments: [HerdHabit.obeys, .held], [1, 2, 8])
+  func aHerdThatObeysReturnsAsAFlatLine(habit: HerdHabit, workers: Int) {
+    var plan = HerdWorld.Plan()
+    plan.habit = habit
+    plan.clients = 20_000
+    let seed = UInt64.random(in: 0...9_999_999)
+    var world = HerdWorld(plan, workers: workers, seed: seed)
+    world.run()
+    let admitted = world.perSecond.dropFirst().dropLast(2)
+    let returned = HerdWorld.perSecond(world.returns)
+    print("\(#function): seed \(seed), \(habit), \(workers) workers: admitted \(world.perSecond)")
+    print("returned \(returned), refused again \(world.refusedAgain)")
+    #expect(world.isIn)
+    for count in admitted { #expect((490...510).contains(count), "\(admitted)") }
+    // Between the first that were told to come and the last.
+    for count in returned.dropFirst(3).dropLast(3) { #expect((400...600).contains(count), "\(returned)") }
+    #expect(world.refusedAgain <= 400, "\(world.refusedAgain) of 20,000")
+  }
+
+  /// Classes, several workers, and other settings in the middle: a rate where there was none, and half of the
+  /// handshakes' share.
+  @Test(arguments: [2, 4]) func aStormOfManyClassesOutlivesAReload(workers: Int) {
+    var plan = HerdWorld.Plan()
+    (plan.rate, plan.share, plan.clients) = (0, 0.2, 6000)
+    plan.classes = [.tls13RSA, .tls13Resumed, .tls12ECDSA]
+    plan.habit = .immediate
+    plan.reload = .init(step: 1000, rate: RateLimit(700, burst: 20), share: 0.1)
+    let seed = UInt64.random(in: 0...9_999_999)
+    print("\(#function): seed \(seed), \(workers) workers")
+    var world = HerdWorld(plan, workers: workers, seed: seed)
+    world.run()
+    #expect(world.isIn && world.ghosts == 0 && world.shared.waitingCount == 0)
+    let costs: [HandshakeClass: Double] = [.tls13RSA: 370e-6, .tls13Resumed: 150e-6, .tls12ECDSA: 160e-6]
+    var (before, after, byClass) = (0.0, 0.0, [HandshakeClass: [Int]]())
+    for (step, c) in zip(world.admittedAt, world.admittedClasses) {
+      if step < 1000 { before += costs[c]! } else { after += costs[c]! }
+      byClass[c, default: []].append(step)
+    }
+    let last = Double(world.admittedAt.last ?? 0) / 1000
+    // What a rest has saved up is 20 ms for each worker.
+    #expect(before <= Double(workers) * (0.2 + 0.021), "\(before) s in the first second")
+    #expect(before >= Double(workers) * 0.2 * 0.95, "\(before) s in the first second")
+    #expect(after <= Double(workers) * (0.1 * (last - 1) + 0.021), "\(after) s in the \(last - 1) s after it")
+    for count in world.perSecond.dropFirst() { #expect(count <= 720, "\(world.perSecond)") }
+    let half = byClass.mapValues { $0.sorted()[$0.count / 2] }
+    #expect(half[.tls13Resumed]! < half[.tls12ECDSA]! && half[.tls12ECDSA]! < half[.tls13RSA]!, "\(half)")
+  }
+
   @Test(arguments: [1, 4]) func clientsThatRetryAtOnceDoNotLowerTheRate(workers: Int) {
     var plan = HerdWorld.Plan()
     plan.habit = .immediate

@@ -7,6 +7,8 @@ enum HerdHabit {
   case backoff
   /// Comes again when it was told to, in whole seconds and with up to a second of jitter.
   case obeys
+  /// Is held, and comes again 10 ms after it has been let go at its slot.
+  case held
   /// Comes again after 10 ms, whatever it hears.
   case immediate
 }
@@ -27,6 +29,14 @@ struct HerdWorld {
     /// Workers sleep for up to so many milliseconds longer than they meant to.
     var stall = 4
     var seconds = 60
+    var reload: Reload?
+  }
+
+  /// Other settings, from a millisecond on.
+  struct Reload {
+    var step: Int
+    var rate: RateLimit
+    var share: Double?
   }
 
   private enum Place { case away, waiting(worker: Int, since: Int), admitted }
@@ -34,6 +44,7 @@ struct HerdWorld {
   let plan: Plan
   let shared: AdmissionShared
   private var workers: [Box]
+  private let gate: AdmissionGate
   private var clients: [(place: Place, attempts: Int)]
   /// Clients that come in a millisecond.
   private var comes: [[Int]]
@@ -44,6 +55,10 @@ struct HerdWorld {
   private(set) var admittedClasses: [HandshakeClass] = []
   private(set) var ghosts = 0
   private(set) var refusals = 0
+  /// Refused although they had been told when to come.
+  private(set) var refusedAgain = 0
+  /// Milliseconds at which those came that had been refused.
+  private(set) var returns: [Int] = []
   /// Refused only after they had waited.
   private(set) var lateRefusals = 0
   private(set) var waits: [Double] = []
@@ -61,6 +76,7 @@ struct HerdWorld {
     let limit = plan.rate == 0 ? RateLimit.unlimited : RateLimit(plan.rate, burst: plan.burst)
     let shared = AdmissionShared(limit, workers: count, capacity: 65_536, returns: ReturnSlots())
     let gate = AdmissionGate(.unlimited, workers: count)
+    self.gate = gate
     self.shared = shared
     workers = (0..<count).map { worker in
       Box(
@@ -78,6 +94,7 @@ struct HerdWorld {
 
   mutating func run() {
     for step in 0..<plan.seconds * 1000 where !isIn {
+      if let reload = plan.reload, reload.step == step { change(reload) }
       for client in leaves[step] { giveUp(client, step) }
       for client in comes[step] { come(client, step) }
       for worker in workers.indices { turn(worker, step) }
@@ -85,15 +102,24 @@ struct HerdWorld {
   }
 
   /// Admissions in each whole second.
-  var perSecond: [Int] {
-    var counts = Array(repeating: 0, count: (admittedAt.last ?? 0) / 1000 + 1)
-    for step in admittedAt { counts[step / 1000] += 1 }
+  var perSecond: [Int] { Self.perSecond(admittedAt) }
+
+  static func perSecond(_ steps: [Int]) -> [Int] {
+    var counts = Array(repeating: 0, count: (steps.max() ?? 0) / 1000 + 1)
+    for step in steps { counts[step / 1000] += 1 }
     return counts
+  }
+
+  private mutating func change(_ reload: Reload) {
+    let now = Self.time(reload.step)
+    shared.change(reload.rate, capacity: shared.capacity, now: now)
+    for box in workers { box.controller.reload(listeners: [gate], handshakeShare: reload.share, now: now) }
   }
 
   private mutating func come(_ client: Int, _ step: Int) {
     let worker = Int.random(in: 0..<workers.count, using: &generator)
     clients[client].attempts += 1
+    if clients[client].attempts > 1 { returns.append(step) }
     switch workers[worker].controller.enter(
       id(client), listener: 0, handshakeClass(client), patience: plan.patience, now: Self.time(step))
     {
@@ -149,6 +175,7 @@ struct HerdWorld {
   private mutating func refused(_ client: Int, _ worker: Int, _ step: Int) {
     clients[client].place = .away
     refusals += 1
+    if clients[client].attempts > 1 { refusedAgain += 1 }
     let told = workers[worker].controller.reserveReturn(
       listener: 0, handshakeClass(client), patience: plan.patience, now: Self.time(step), using: &generator)
     comeAgain(client, step, told: told)
@@ -158,6 +185,7 @@ struct HerdWorld {
     let wait: Double
     switch plan.habit {
     case .immediate: wait = 0.01
+    case .held: wait = max(1, told?.inSeconds ?? 1) + 0.01
     case .obeys:
       wait = Double(told?.retryAfterSeconds ?? 1) + .random(in: 0..<1, using: &generator)
     case .backoff:

@@ -3,8 +3,8 @@ import Policy
 
 /// A worker whose machine is too slow for the rate that it may admit: time goes by in steps of a millisecond.
 ///
-/// A handshake comes to the queue twice: first for the crypto, a round trip later for a little more. Its client
-/// gives up some time after it has connected, wherever it is then, and comes again.
+/// A handshake comes to the worker twice: first for the crypto, a round trip later for a little more, ahead of those
+/// that haven't begun. Its client gives up some time after it has connected, wherever it is then, and comes again.
 struct SaturatedWorld: ~Copyable {
   struct Plan {
     var clients = 3000
@@ -16,6 +16,10 @@ struct SaturatedWorld: ~Copyable {
     var roundTrip = 20
     /// True exactly when handshakes' delays are learnt, and those that begin too late are dropped.
     var learns = true
+    /// True exactly when those that have begun go ahead of those that haven't.
+    var finishesFirst = true
+    /// Nobody is let in while so many are queued.
+    var ready = 4
     var seconds = 40
   }
 
@@ -27,6 +31,7 @@ struct SaturatedWorld: ~Copyable {
     var readyAt = 0
     var queuedAt = 0
     var waited = 0
+    var foreseen = HandshakeDelay.Foreseen()
   }
 
   let plan: Plan
@@ -34,6 +39,7 @@ struct SaturatedWorld: ~Copyable {
   private var clients: [Client]
   private var queue: [(client: Int, attempt: Int)] = []
   private var first = 0
+  private var begun: [(client: Int, attempt: Int)] = []
   /// What happens in a millisecond, by client and attempt.
   private var comes: [[Int]]
   private var leaves: [[(Int, Int)]]
@@ -46,6 +52,8 @@ struct SaturatedWorld: ~Copyable {
   /// Handshakes whose crypto was done for a client that then gave up.
   private(set) var inVain = 0
   private(set) var refused = 0
+  /// Those among them that had waited for all of their patience in the room.
+  private(set) var refusedLate = 0
 
   init(_ plan: Plan, seed: UInt64) {
     self.plan = plan
@@ -108,15 +116,19 @@ struct SaturatedWorld: ~Copyable {
   }
 
   private mutating func admit(_ step: Int) {
-    if plan.learns { controller.foresee(queued: queue.count - first, now: Self.time(step)) }
     for _ in 0..<32 {
+      guard queue.count - first < plan.ready else { return }
+      if plan.learns { controller.foresee(queued: queue.count - first, now: Self.time(step)) }
       switch controller.next(now: Self.time(step)) {
       case .admit(let admission):
         let client = Int(admission.slot.index)
         reservations[client] = admission.reservation
+        clients[client].foreseen = admission.foreseen
         clients[client].place = .queued
         enqueue(client, step)
-      case .refuse(let slot, _): comeAgain(Int(slot.index), step, refused: true)
+      case .refuse(let slot, let reason):
+        if reason == .patienceOver { refusedLate += 1 }
+        comeAgain(Int(slot.index), step, refused: true)
       case .wait, .idle: return
       }
     }
@@ -124,14 +136,20 @@ struct SaturatedWorld: ~Copyable {
 
   private mutating func enqueue(_ client: Int, _ step: Int) {
     clients[client].queuedAt = step
-    queue.append((client, clients[client].attempt))
+    if clients[client].place == .finishing && plan.finishesFirst {
+      begun.append((client, clients[client].attempt))
+    } else {
+      queue.append((client, clients[client].attempt))
+    }
   }
 
   private mutating func serve(_ step: Int) {
+    for (client, attempt) in begun where clients[client].attempt == attempt { serve(client, step) }
+    begun = []
     while busyUntil <= step, first < queue.count {
       let (client, attempt) = queue[first]
       first += 1
-      controller.handshakeDelay.served(now: Self.time(step))
+      if plan.learns { controller.handshakeDelay.served(now: Self.time(step)) }
       if first == queue.count { controller.handshakeDelay.ranEmpty() }
       guard clients[client].attempt == attempt else { continue }
       serve(client, step)
@@ -150,7 +168,9 @@ struct SaturatedWorld: ~Copyable {
   }
 
   private mutating func finish(_ client: Int, _ step: Int) {
-    controller.handshakeDelay.learn(waited: .milliseconds(clients[client].waited), now: Self.time(step))
+    controller.handshakeDelay.learn(
+      waited: .milliseconds(clients[client].waited), foreseen: clients[client].foreseen,
+      now: Self.time(step))
     settle(client, step, .tls13ECDSA)
     served.append((step, step - clients[client].readyAt))
     clients[client].place = .away

@@ -79,6 +79,8 @@ struct Connection: ~Copyable {
   /// When the connection last entered the handshake queue, and how long it has been there in all.
   var queuedAt = MonotonicTime.zero
   var queuedNanoseconds: UInt64 = 0
+  /// How long it was expected to wait for the worker's time when it was let in.
+  var foreseen = HandshakeDelay.Foreseen()
   /// When it has been ready for so long that beginning its handshake is in vain.
   var handshakeDue = MonotonicTime.zero
   /// True exactly while the connection is in the worker's handshake queue.

@@ -19,7 +19,9 @@ extension Worker where Engine: ~Copyable {
     guard !c.pointee.isQueued, !c.pointee.client.received.isEmpty else { return }
     c.pointee.isQueued = true
     c.pointee.queuedAt = now
-    if c.pointee.isRefused {
+    if c.pointee.session != nil {
+      begunHandshakes.append(c.pointee.id)
+    } else if c.pointee.isRefused {
       refusedHandshakes.append(c.pointee.id)
     } else {
       handshakes.append(c.pointee.id)
@@ -27,12 +29,11 @@ extension Worker where Engine: ~Copyable {
   }
 
   mutating func runHandshakes() {
-    guard !handshakes.isEmpty || !refusedHandshakes.isEmpty else { return }
+    guard handshakesQueued > 0 else { return }
     var clock = engine.readClock()
     var work = engine.readWorkClock()
     let end = clock + Self.handshakeBudget
     repeat {
-      // Those that are only to hear a refusal come last.
       guard let id = takeHandshake(clock) else { return }
       guard let c = connections.pointer(id), c.pointee.isQueued else { continue }
       c.pointee.isQueued = false
@@ -62,8 +63,11 @@ extension Worker where Engine: ~Copyable {
     (work, clock) = (worked, after)
   }
 
-  /// The next whose turn it is, at this time; nil when there is nobody.
+  /// The next whose turn it is, at this time; nil when there is nobody. One that has begun is brought to its end
+  /// first: little is left to do, and behind a long queue what was done would be in vain. Those that are only to
+  /// hear a refusal come last.
   private mutating func takeHandshake(_ clock: MonotonicTime) -> SlotID? {
+    if let id = begunHandshakes.removeFirst() { return id }
     defer { if handshakes.isEmpty { admission.handshakeDelay.ranEmpty() } }
     guard let id = handshakes.removeFirst() else { return refusedHandshakes.removeFirst() }
     admission.handshakeDelay.served(now: clock)
@@ -139,7 +143,8 @@ extension Worker where Engine: ~Copyable {
     split.record(queue: queue, cpu: cpu, network: whole > queue + cpu ? whole - queue - cpu : 0)
     // Those that are refused come last, so that their wait says nothing of the others'.
     guard !c.pointee.isRefused else { return }
-    admission.handshakeDelay.learn(waited: .nanoseconds(Int64(clamping: queue &+ cpu)), now: now)
+    admission.handshakeDelay.learn(
+      waited: .nanoseconds(Int64(clamping: queue &+ cpu)), foreseen: c.pointee.foreseen, now: now)
   }
 
   /// The class as it turned out: a ticket of ours may have lapsed.

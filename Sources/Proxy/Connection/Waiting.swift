@@ -144,8 +144,8 @@ extension Worker where Engine: ~Copyable {
   mutating func runAdmission() {
     defer { if !leaving.isEmpty { dismissLeaving() } }
     nextAdmission = nil
-    admission.foresee(queued: handshakes.count, now: now)
     for _ in 0..<Self.admissionsPerTurn {
+      admission.foresee(queued: handshakes.count, now: now)
       // `nextLook` doesn't let a turn wait then.
       guard handshakes.count < Self.handshakesReady else { return }
       switch admission.next(now: now) {
@@ -175,6 +175,7 @@ extension Worker where Engine: ~Copyable {
   private mutating func admit(_ admitted: Admission) {
     guard let c = connections.pointer(admitted.slot), c.pointee.phase == .waiting else { return }
     c.pointee.reservation = admitted.reservation
+    c.pointee.foreseen = admitted.foreseen
     proceed(c)
     continueClosing(admitted.slot)
   }
