@@ -117,6 +117,10 @@ public protocol IOEngine: ~Copyable {
   /// the past: not at all).
   mutating func submitAndWait(until deadline: MonotonicTime?)
 
+  /// Hands the operations to the kernel ahead of a piece of work that takes long. What comes of them is seen after
+  /// the next `submitAndWait`.
+  mutating func submit()
+
   /// The next completion that has come; nil when the worker has seen all of them.
   mutating func nextCompletion() -> Completion?
 }

@@ -41,6 +41,10 @@ extension UringEngine {
     now = Self.clock()
   }
 
+  public mutating func submit() {
+    for ring in 0..<ringCount { members[ring].ring.submit() }
+  }
+
   /// Whether to wait, and how long at most.
   private func waiting(until deadline: MonotonicTime?) -> (wait: Bool, nanoseconds: UInt64?) {
     guard let deadline, deadline != .distantFuture else { return (true, nil) }

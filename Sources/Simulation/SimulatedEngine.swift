@@ -128,5 +128,8 @@ public struct SimulatedEngine: ~Copyable, IOEngine {
     world.wait(until: deadline, &buffers)
   }
 
+  /// Operations begin at once here.
+  public mutating func submit() {}
+
   public mutating func nextCompletion() -> Completion? { world.takeReady() }
 }

@@ -19,7 +19,12 @@ extension Ring {
     assert(curing_space(raw) >= count)
   }
 
-  /// Hands what is prepared to the kernel, and neither runs work nor waits.
+  /// Hands what is prepared to the kernel, as far as it takes it now; neither runs work nor waits.
+  public mutating func submit() {
+    if pendingCount > 0 { _ = curing_enter(raw, 0, false, .max) }
+  }
+
+  /// Hands all that is prepared to the kernel, whatever it takes.
   @usableFromInline mutating func submitFull() {
     fullCount += 1
     // A failure for want of memory passes; one that doesn't would be the end of the worker in any case.

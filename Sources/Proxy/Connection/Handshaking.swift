@@ -30,6 +30,8 @@ extension Worker where Engine: ~Copyable {
 
   mutating func runHandshakes() {
     guard handshakesQueued > 0 else { return }
+    // What live connections are to be sent doesn't wait for a handshake.
+    engine.submit()
     var clock = engine.readClock()
     var work = engine.readWorkClock()
     let end = clock + Self.handshakeBudget
