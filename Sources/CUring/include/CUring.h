@@ -153,20 +153,23 @@ static inline void curing_receive(
   sqe->file_index = limit;
 }
 
+/* With `more` the kernel may wait for what follows before it sends a segment that isn't full. */
+static inline uint32_t curing_send_flags(bool more) { return MSG_WAITALL | MSG_NOSIGNAL | (more ? MSG_MORE : 0); }
+
 static inline void curing_send(
-    struct io_uring_sqe *sqe, uint32_t slot, const void *bytes, uint32_t count, uint64_t user_data) {
+    struct io_uring_sqe *sqe, uint32_t slot, const void *bytes, uint32_t count, bool more, uint64_t user_data) {
   curing_fill(sqe, IORING_OP_SEND, IOSQE_FIXED_FILE, (int)slot, bytes, count, 0, user_data);
-  sqe->msg_flags = MSG_WAITALL | MSG_NOSIGNAL;
+  sqe->msg_flags = curing_send_flags(more);
 }
 
 /* Sends the first `count` of the operand's vectors. */
 static inline void curing_send_gathered(
-    struct io_uring_sqe *sqe, uint32_t slot, struct curing_operand *operand, uint32_t count,
+    struct io_uring_sqe *sqe, uint32_t slot, struct curing_operand *operand, uint32_t count, bool more,
     uint64_t user_data) {
   operand->message.header =
       (struct msghdr){.msg_iov = operand->message.vectors, .msg_iovlen = count};
   curing_fill(sqe, IORING_OP_SENDMSG, IOSQE_FIXED_FILE, (int)slot, &operand->message.header, 1, 0, user_data);
-  sqe->msg_flags = MSG_WAITALL | MSG_NOSIGNAL;
+  sqe->msg_flags = curing_send_flags(more);
 }
 
 static inline void curing_set_vector(
