@@ -96,8 +96,11 @@ public protocol IOEngine: ~Copyable {
 
   /// Sends the payloads of up to `sendBatch` buffers of a queue, first to last, all of it or an error:
   /// `result` is the number of bytes sent, short only when the connection broke.
+  /// - Parameter isLast: a `shutdown` follows at once, so the last bytes may wait for it: they travel with the FIN.
   /// - Returns: how many buffers from the queue's head it took. They stay the worker's.
-  mutating func send(_ socket: SocketHandle, _ queue: borrowing BufferQueue, _ token: CompletionToken) -> Int
+  mutating func send(
+    _ socket: SocketHandle, _ queue: borrowing BufferQueue, isLast: Bool, _ token: CompletionToken
+  ) -> Int
 
   /// Tells the peer that nothing more will be sent (FIN).
   mutating func shutdown(_ socket: SocketHandle, _ token: CompletionToken)

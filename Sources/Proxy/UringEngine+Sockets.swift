@@ -16,18 +16,18 @@ extension UringEngine {
   }
 
   public mutating func send(
-    _ socket: SocketHandle, _ queue: borrowing BufferQueue, _ token: CompletionToken
+    _ socket: SocketHandle, _ queue: borrowing BufferQueue, isLast: Bool, _ token: CompletionToken
   ) -> Int {
     let slot = checked(socket)
     let first = queue.head
     assert(!first.isNone, "a send of nothing")
     guard !buffers.next(first).isNone else {
       members[socket.ring].ring.send(
-        slot, UnsafeRawBufferPointer(buffers.bytes(first)), userData: token.rawValue)
+        slot, UnsafeRawBufferPointer(buffers.bytes(first)), isLast: isLast, userData: token.rawValue)
       return 1
     }
     var next = first
-    return members[socket.ring].ring.sendGathered(slot, userData: token.rawValue) {
+    return members[socket.ring].ring.sendGathered(slot, isLast: isLast, userData: token.rawValue) {
       guard !next.isNone else { return nil }
       defer { next = buffers.next(next) }
       return UnsafeRawBufferPointer(buffers.bytes(next))

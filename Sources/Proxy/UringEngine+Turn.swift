@@ -31,10 +31,10 @@ extension UringEngine {
       members[ring].ring.releaseEntries()
     }
     let wait = waiting(until: deadline)
-    if ringCount == 1 {
-      members[0].ring.enter(wait: wait.wait, nanoseconds: wait.nanoseconds)
+    if !enterOthers() && wait.wait {
+      waitForAll(wait.nanoseconds)
     } else {
-      enterAll(wait.wait, wait.nanoseconds)
+      enterIfNeeded(0)
     }
     for ring in 0..<ringCount { members[ring].ring.findEntries() }
     current = 0
@@ -54,16 +54,26 @@ extension UringEngine {
     return deadline > time ? (true, deadline.nanoseconds - time.nanoseconds) : (false, nil)
   }
 
-  /// From here on the other rings signal what comes; what came before is fetched; only then is there a wait.
-  private mutating func enterAll(_ wait: Bool, _ nanoseconds: UInt64?) {
+  /// Hands over and fetches on all rings but the first. True exactly when that brought something to look at.
+  private mutating func enterOthers() -> Bool {
+    var isReady = false
+    for ring in 1..<ringCount {
+      enterIfNeeded(ring)
+      if members[ring].ring.isReady { isReady = true }
+    }
+    return isReady
+  }
+
+  /// Waits on the first ring, while the others signal what comes. What had come before they did isn't signalled:
+  /// then there is no wait.
+  private mutating func waitForAll(_ nanoseconds: UInt64?) {
     var isReady = false
     for ring in 1..<ringCount {
       members[ring].ring.setSignalling(true)
-      enterIfNeeded(ring)
-      // What an enter leaves undone isn't signalled.
-      if members[ring].ring.hasEntries || members[ring].ring.hasWork { isReady = true }
+      if members[ring].ring.isReady { isReady = true }
     }
-    members[0].ring.enter(wait: wait && !isReady, nanoseconds: nanoseconds)
+    if ringCount > 1 && !areRingsArmed { armRings() }
+    members[0].ring.enter(wait: !isReady, nanoseconds: nanoseconds)
     for ring in 1..<ringCount {
       members[ring].ring.setSignalling(false)
       enterIfNeeded(ring)
@@ -99,7 +109,7 @@ extension UringEngine {
     case UInt8(Internal.close.rawValue): return closed(entry)
     case UInt8(Internal.shutdown.rawValue): return shutDown(entry)
     case UInt8(Internal.rings.rawValue):
-      armRings()
+      areRingsArmed = false
       return nil
     default: return Completion(token: token, result: entry.result, more: entry.more)
     }
@@ -149,8 +159,8 @@ extension UringEngine {
     members[0].ring.read(wakeDescriptor, into: bytes, userData: token.rawValue)
   }
 
-  mutating func armRings() {
-    guard ringsDescriptor >= 0 else { return }
+  private mutating func armRings() {
+    areRingsArmed = true
     let bytes = UnsafeMutableRawBufferPointer(start: eventCounts + 1, count: 8)
     members[0].ring.read(ringsDescriptor, into: bytes, userData: Internal.rings.rawValue << 56)
   }

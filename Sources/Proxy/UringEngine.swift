@@ -47,6 +47,8 @@ public struct UringEngine: ~Copyable, IOEngine {
   let wakeDescriptor: Int32
   /// Signalled by the kernel when a ring but the first has work; -1 with one ring.
   let ringsDescriptor: Int32
+  /// True exactly while the first ring reads that.
+  var areRingsArmed = false
   /// Where the kernel puts eventfds' counts, which nobody looks at: the worker's, and the rings'.
   let eventCounts = UnsafeMutablePointer<UInt64>.allocate(capacity: 2)
   /// Buffers that each ring keeps for receives.
@@ -96,7 +98,6 @@ public struct UringEngine: ~Copyable, IOEngine {
     now = Self.clock()
     if wakeDescriptor >= 0 { EventDescriptor.makeBlocking(wakeDescriptor) }
     armWake()
-    armRings()
   }
 
   deinit {
@@ -149,7 +150,7 @@ public struct UringEngine: ~Copyable, IOEngine {
     var size = layout.size
     size.slots = layout.acceptedSlots + layout.outgoingSlots
     size.acceptedSlots = layout.acceptedSlots
-    let ring = try Ring(size, flagsWork: ringsDescriptor >= 0)
+    let ring = try Ring(size)
     if ringsDescriptor >= 0 { try ring.register(eventDescriptor: ringsDescriptor) }
     let provided = try BufferRing(on: ring, capacity: receiveTargetMax, poolCount: bufferCount)
     let table = DescriptorTable(

@@ -61,7 +61,7 @@ public struct SimulatedEngine: ~Copyable, IOEngine {
   }
 
   public mutating func send(
-    _ handle: SocketHandle, _ queue: borrowing BufferQueue, _ token: CompletionToken
+    _ handle: SocketHandle, _ queue: borrowing BufferQueue, isLast: Bool, _ token: CompletionToken
   ) -> Int {
     guard let socket = world.socket(handle, for: "send") else { return 0 }
     if !socket.isConnected { world.violate("send on socket #\(socket.id), which isn't connected") }

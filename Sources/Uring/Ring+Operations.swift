@@ -49,8 +49,12 @@ extension Ring {
 
   /// Sends all of it or an error, without SIGPIPE. Two sends at once on a socket would interleave when they
   /// block: one at a time. The bytes stay as they are until the completion.
-  @inlinable public mutating func send(_ slot: UInt32, _ bytes: UnsafeRawBufferPointer, userData: UInt64) {
-    curing_send(entry(claim()), slot, bytes.baseAddress, UInt32(truncatingIfNeeded: bytes.count), userData)
+  /// - Parameter isLast: what doesn't fill a segment may wait for the FIN that follows (MSG_MORE).
+  @inlinable public mutating func send(
+    _ slot: UInt32, _ bytes: UnsafeRawBufferPointer, isLast: Bool, userData: UInt64
+  ) {
+    let count = UInt32(truncatingIfNeeded: bytes.count)
+    curing_send(entry(claim()), slot, bytes.baseAddress, count, isLast, userData)
   }
 
   /// Pieces that `sendGathered` takes at most.
@@ -59,7 +63,7 @@ extension Ring {
   /// Sends several pieces at once, like `send`. `next` gives them, and nil at the end.
   /// - Returns: how many pieces were taken.
   @inlinable public mutating func sendGathered(
-    _ slot: UInt32, userData: UInt64, next: () -> UnsafeRawBufferPointer?
+    _ slot: UInt32, isLast: Bool, userData: UInt64, next: () -> UnsafeRawBufferPointer?
   ) -> Int {
     let index = claim()
     var count: UInt32 = 0
@@ -67,7 +71,7 @@ extension Ring {
       curing_set_vector(operands + index, count, piece.baseAddress, piece.count)
       count += 1
     }
-    curing_send_gathered(entry(index), slot, operands + index, count, userData)
+    curing_send_gathered(entry(index), slot, operands + index, count, isLast, userData)
     return Int(count)
   }
 

@@ -6,7 +6,6 @@ extension Ring {
   @inlinable public var pendingCount: Int { Int(curing_pending(raw)) }
 
   /// True exactly when an enter would bring something: work to run, or completions that had no room.
-  /// Only of a ring with `flagsWork`.
   @inlinable public var hasWork: Bool { curing_has_work(raw) }
 
   /// True exactly when completions wait in the kernel because they have no room.
@@ -56,6 +55,9 @@ extension Ring {
   @inlinable public mutating func findEntries() { tail = curing_completion_tail(raw) }
 
   @inlinable public var hasEntries: Bool { curing_completion_tail(raw) != head }
+
+  /// True exactly when there is something to look at, or an enter would bring it.
+  @inlinable public var isReady: Bool { hasEntries || hasWork }
 
   /// The next completion of those found.
   @inlinable public mutating func nextEntry() -> Entry? {

@@ -50,9 +50,8 @@ public struct Ring: ~Copyable {
   /// Times that the kernel was out of memory for a completion without room, and lost it.
   public internal(set) var lostCount: UInt64 = 0
 
-  /// - Parameter flagsWork: `hasWork` is wanted.
-  public init(_ size: Size, flagsWork: Bool = false) throws(RingError) {
-    raw = try Self.open(size, flagsWork: flagsWork)
+  public init(_ size: Size) throws(RingError) {
+    raw = try Self.open(size)
     let count = Int(raw.pointee.sq.ring_entries)
     operands = .allocate(capacity: count)
     operands.initialize(repeating: curing_operand(), count: count)
@@ -66,12 +65,11 @@ public struct Ring: ~Copyable {
     operands.deallocate()
   }
 
-  private static func open(_ size: Size, flagsWork: Bool) throws(RingError) -> UnsafeMutablePointer<io_uring>
-  {
+  private static func open(_ size: Size) throws(RingError) -> UnsafeMutablePointer<io_uring> {
     let raw = UnsafeMutablePointer<io_uring>.allocate(capacity: 1)
     raw.initialize(to: io_uring())
     var parameters = io_uring_params()
-    parameters.flags = curing_setup_flags | (flagsWork ? curing_setup_taskrun_flag : 0)
+    parameters.flags = curing_setup_flags
     parameters.cq_entries = UInt32(size.completions)
     let result = io_uring_queue_init_params(UInt32(size.submissions), raw, &parameters)
     guard result >= 0 else {

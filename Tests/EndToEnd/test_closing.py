@@ -1,5 +1,8 @@
 """Ends of WebSocket connections: codes that cross the proxy, and ends without any."""
 
+import socket
+import struct
+
 import pytest
 from websockets.exceptions import ConnectionClosed
 
@@ -90,6 +93,35 @@ def test_an_orderly_close_by_the_client_is_logged_with_both_codes(raw, version, 
     client.close()
     record = proxy.record()
     assert (record.close_code_from_client, record.close_code_from_backend) == (4001, 4001)
+    assert record.cause == "finished"
+
+
+def segments_received(client):
+    """Segments with data that the client's socket has received: tcpi_data_segs_in."""
+    peer = getattr(client, "peer", client)
+    return struct.unpack_from("I", peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192), 152)[0]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_after_both_close_frames_the_client_needn_t_wait_for_the_backends_end(raw, version):
+    proxy, connected = raw
+    client, served = connected(version)
+    served.sendall(frame(2, b"x"))
+    assert read_frame(client) == (2, True, b"x")
+    before = segments_received(client)
+    client.sendall(client_frame(CLOSE, close_payload(1000)))
+    assert read_frame(served) == (CLOSE, True, close_payload(1000))
+    served.sendall(frame(CLOSE, close_payload(1000)))
+    assert read_frame(client) == (CLOSE, True, close_payload(1000))
+    # Nothing may follow a close frame; what does all the same goes no further.
+    served.sendall(frame(2, b"late"))
+    assert client.recv(10) == b""
+    assert segments_received(client) == before + 1, "the frame and TLS's goodbye travel together"
+    client.close()
+    assert read_some(served) == b""
+    served.close()
+    record = proxy.record()
+    assert (record.close_code_from_client, record.close_code_from_backend) == (1000, 1000)
     assert record.cause == "finished"
 
 

@@ -106,9 +106,9 @@ final class UringEngineDriver {
 
   /// How many buffers the send took.
   @discardableResult func send(
-    _ socket: SocketHandle, _ queue: BufferQueue, _ operation: Proxy.Operation
+    _ socket: SocketHandle, _ queue: BufferQueue, isLast: Bool = false, _ operation: Proxy.Operation
   ) -> Int {
-    engine.send(socket, queue, Self.token(operation))
+    engine.send(socket, queue, isLast: isLast, Self.token(operation))
   }
 
   var hasReceiveBuffers: Bool { engine.hasReceiveBuffers }

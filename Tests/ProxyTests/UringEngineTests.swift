@@ -50,6 +50,22 @@ import Uring
     #expect(driver.outgoingCount() == 0)
   }
 
+  @Test func `last bytes arrive ahead of the FIN that they wait for`() throws {
+    let driver = try Driver()
+    let (client, socket) = try driver.accept()
+    for bytes in [patternBytes(5), patternBytes(40_000)] {
+      var queue = try driver.queue(bytes)
+      driver.send(socket, queue, isLast: true, .clientSend)
+      #expect(Int(try #require(driver.next(.clientSend)).result) == bytes.count)
+      queue.removeAll(in: &driver.engine.buffers)
+    }
+    driver.engine.shutdown(socket, Driver.token(.clientShutdown))
+    #expect(try #require(driver.next(.clientShutdown)).result == 0)
+    #expect(client.read(40_005) == patternBytes(5) + patternBytes(40_000))
+    #expect(client.read(1) == [])
+    try driver.close(socket)
+  }
+
   @Test func `a completion has its token, generation and all`() throws {
     let driver = try Driver()
     let (client, socket) = try driver.accept()

@@ -158,7 +158,7 @@ extension TinyRelay {
     if !pair.pointee.legs[side].toSend.isEmpty {
       let queue = pair.pointee.legs[side].toSend
       pair.pointee.legs[side].sending = engine.send(
-        pair.pointee.legs[side].socket, queue, token(Self.send[side], pair))
+        pair.pointee.legs[side].socket, queue, isLast: false, token(Self.send[side], pair))
       pair.pointee.legs[side].inFlight += 1
       if mistake == .touchesBuffers, let byte = engine.buffers.bytes(queue.head).first {
         engine.buffers.bytes(queue.head)[0] = ~byte

@@ -46,8 +46,8 @@ struct curing_operand {
 };
 
 static const uint32_t curing_setup_flags =
-    IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE;
-static const uint32_t curing_setup_taskrun_flag = IORING_SETUP_TASKRUN_FLAG;
+    IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+    IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE;
 static const uint32_t curing_needed_features =
     IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_EXT_ARG | IORING_FEAT_CQE_SKIP |
     IORING_FEAT_LINKED_FILE;
@@ -78,8 +78,7 @@ static inline uint32_t curing_pending(const struct io_uring *ring) {
 /* The next entry's index. The caller has made sure of the space. */
 static inline uint32_t curing_claim(struct io_uring *ring) { return ring->sq.sqe_tail++ & ring->sq.ring_mask; }
 
-/* True exactly when the kernel has work for this ring's thread to run, or completions that had no room.
- * The first is known only of a ring set up with IORING_SETUP_TASKRUN_FLAG. */
+/* True exactly when the kernel has work for this ring's thread to run, or completions that had no room. */
 static inline bool curing_has_work(const struct io_uring *ring) {
   uint32_t flags = __atomic_load_n(ring->sq.kflags, __ATOMIC_ACQUIRE);
   return (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
@@ -153,20 +152,23 @@ static inline void curing_receive(
   sqe->file_index = limit;
 }
 
+/* With `more` the kernel may wait for what follows before it sends a segment that isn't full. */
+static inline uint32_t curing_send_flags(bool more) { return MSG_WAITALL | MSG_NOSIGNAL | (more ? MSG_MORE : 0); }
+
 static inline void curing_send(
-    struct io_uring_sqe *sqe, uint32_t slot, const void *bytes, uint32_t count, uint64_t user_data) {
+    struct io_uring_sqe *sqe, uint32_t slot, const void *bytes, uint32_t count, bool more, uint64_t user_data) {
   curing_fill(sqe, IORING_OP_SEND, IOSQE_FIXED_FILE, (int)slot, bytes, count, 0, user_data);
-  sqe->msg_flags = MSG_WAITALL | MSG_NOSIGNAL;
+  sqe->msg_flags = curing_send_flags(more);
 }
 
 /* Sends the first `count` of the operand's vectors. */
 static inline void curing_send_gathered(
-    struct io_uring_sqe *sqe, uint32_t slot, struct curing_operand *operand, uint32_t count,
+    struct io_uring_sqe *sqe, uint32_t slot, struct curing_operand *operand, uint32_t count, bool more,
     uint64_t user_data) {
   operand->message.header =
       (struct msghdr){.msg_iov = operand->message.vectors, .msg_iovlen = count};
   curing_fill(sqe, IORING_OP_SENDMSG, IOSQE_FIXED_FILE, (int)slot, &operand->message.header, 1, 0, user_data);
-  sqe->msg_flags = MSG_WAITALL | MSG_NOSIGNAL;
+  sqe->msg_flags = curing_send_flags(more);
 }
 
 static inline void curing_set_vector(

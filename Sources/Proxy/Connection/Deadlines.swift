@@ -41,8 +41,9 @@ extension Worker where Engine: ~Copyable {
 
   /// The deadline isn't moved at each byte; here is looked whether there was one since.
   private mutating func lookAtIdle(_ c: ConnectionPointer) {
-    if c.pointee.exchange == .webSocket, let finisher = c.pointee.firstFinisher {
-      return close(c, by: finisher.other.endedBy, .deadline, .now)
+    if c.pointee.exchange == .webSocket, c.pointee.firstFinisher != nil {
+      let late = c.pointee.client.peerFinished ? Side.backend : .client
+      return close(c, by: late.endedBy, .deadline, .now)
     }
     let idle = topology.settings.deadlines.idle
     let due = c.pointee.lastActivity + idle

@@ -132,9 +132,15 @@ extension Worker where Engine: ~Copyable {
     case .failed:
       handshakeFailed(c)
     case .done:
-      flush(c, .client)
       handshakeDone(c)
+      if !isAnswerNear(c) { flush(c, .client) }
     }
+  }
+
+  /// True exactly when the tickets may wait for the backend's answer, and travel with it: the request has come
+  /// with the end of the handshake. In TLS 1.2 the client waits for what is queued.
+  private func isAnswerNear(_ c: ConnectionPointer) -> Bool {
+    c.pointee.phase == .connecting && c.pointee.exchange == .webSocket && c.pointee.tlsVersion == .tls13
   }
 
   /// Where the time went since the ClientHello was admitted.

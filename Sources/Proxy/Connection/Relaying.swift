@@ -90,12 +90,14 @@ extension Worker where Engine: ~Copyable {
   // MARK: From the backend to the client
 
   mutating func pumpFromBackend(_ c: ConnectionPointer) {
+    // Behind its close frame there is nothing to be said, and behind our goodbye no record.
+    if c.pointee.client.finishRequested { c.pointee.backend.received.removeAll(in: &engine.buffers) }
     while hasRoom(c, .client), !c.pointee.backend.received.isEmpty {
       guard forwardToClient(c) else { break }
     }
     guard c.pointee.phase != .closing else { return }
-    flush(c, .client)
     passOnFinish(ofBackend: c)
+    if c.pointee.phase == .relaying { flush(c, .client) }
   }
 
   /// Forwards the first buffer that the backend sent. False when it had to stay.
@@ -212,9 +214,13 @@ extension Worker where Engine: ~Copyable {
     if c.pointee.exchange == .request && c.pointee.isResponseComplete {
       return close(c, by: .backend, .finished, .orderly)
     }
-    guard c.pointee.backend.peerFinished, c.pointee.backend.received.isEmpty else { return }
+    guard c.pointee.backend.received.isEmpty, c.pointee.backend.peerFinished || hasSaidClose(c) else {
+      return
+    }
     if c.pointee.exchange == .request {
       let isWhole = c.pointee.responseBody.endsWithConnection
+      // What has come of a response that broke off goes first.
+      if !isWhole { flush(c, .client) }
       return close(c, by: .backend, isWhole ? .finished : .truncated, isWhole ? .orderly : .reset)
     }
     finishSending(c, .client)
@@ -222,6 +228,12 @@ extension Worker where Engine: ~Copyable {
   }
 
   // MARK: The end
+
+  /// True exactly when both sides have sent a close frame: nothing may follow the backend's (RFC 6455 section
+  /// 5.5.1), whose FIN is due. So the client gets the frame, TLS's goodbye and the FIN in one piece.
+  private func hasSaidClose(_ c: ConnectionPointer) -> Bool {
+    c.pointee.exchange == .webSocket && c.pointee.fromBackend.sawClose && c.pointee.fromClient.sawClose
+  }
 
   /// Lets a side know, behind what is still to be sent, that nothing follows.
   mutating func finishSending(_ c: ConnectionPointer, _ side: Side) {
@@ -244,7 +256,9 @@ extension Worker where Engine: ~Copyable {
       c.pointee.records != nil
       ? c.pointee.records!.closeNotify(output: room, library: shared.library!)
       : c.pointee.session!.closeNotify(output: room)
-    produced(c, buffer, count)
+    guard count > 0 else { return engine.buffers.give(buffer) }
+    engine.buffers.setPayload(buffer, start: 0, count: count)
+    enqueue(buffer, to: .client, of: c)
   }
 
   mutating func endIfFinished(_ c: ConnectionPointer) {

@@ -135,7 +135,10 @@ extension Worker where Engine: ~Copyable {
   }
 
   private mutating func startSend(_ c: ConnectionPointer, _ side: Side) {
-    let count = engine.send(c.leg(side).pointee.socket, c.leg(side).pointee.toSend, token(side.send, c))
+    // Where the peer has finished, we close instead; with bytes unread that drops what hasn't left yet.
+    let isLast = c.leg(side).pointee.finishRequested && !c.leg(side).pointee.peerFinished
+    let count = engine.send(
+      c.leg(side).pointee.socket, c.leg(side).pointee.toSend, isLast: isLast, token(side.send, c))
     assert(count > 0 && count <= Int(c.leg(side).pointee.toSend.bufferCount))
     var bytes = 0
     var buffer = c.leg(side).pointee.toSend.head
