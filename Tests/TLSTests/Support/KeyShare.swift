@@ -30,18 +30,20 @@ enum KeyShare {
 
   /// With another y, another x, zeros, ones, an x that is the field's prime too much, and a y of zero, of which
   /// there is none, as the curve's order is odd.
-  private static let besideTheCurve = [
+  private static let besideTheCurve: [[UInt8]] = [
     initiator.dropLast() + [initiator[64] ^ 1], [4, initiator[1] ^ 0x80] + initiator.dropFirst(2),
     [4] + zero + zero, [4] + [UInt8](repeating: 255, count: 64), [4] + prime + rootOfB, [4] + x + zero,
   ]
 
   /// Compressed, hybrid, infinity, and what doesn't exist.
-  private static let ofAnotherForm = [
+  private static let ofAnotherForm: [[UInt8]] = [
     [2] + x, [3] + x, [6] + initiator.dropFirst(), [7] + initiator.dropFirst(), [0],
     [0] + initiator.dropFirst(), [5] + initiator.dropFirst(),
   ]
 
-  private static let ofAnotherLength = [initiator.dropLast(), initiator + [0], [4], initiator + initiator, [4] + x]
+  private static let ofAnotherLength: [[UInt8]] = [
+    initiator.dropLast(), initiator + [0], [4], initiator + initiator, [4] + x,
+  ]
 
   /// A client's flight with another share; nil when it isn't as expected.
   ///
