@@ -26,6 +26,17 @@ import Testing
     }
   }
 
+  /// OpenSSL sorts its providers whenever it looks for one.
+  @Test func ourP256StaysTheFirstWhenProvidersAreLookedFor() throws {
+    let library = try TLSLibrary()
+    for name in ["default", "Tidegate", "none of this name"] { OSSL_PROVIDER_available(library.context, name) }
+    var configuration = TLSConfiguration(certificates: [TestCertificate.localhost.source])
+    configuration.groups = ["P-256"]
+    let link = Link(try TLSContext(configuration, library: library, ticketKeys: nil))
+    #expect(link.handshake(with: TestClient(.init(version: TLS1_3_VERSION))) == (.established, .done))
+    #expect(algorithm(of: link.session.ssl) == "TIDEGATE-P256")
+  }
+
   @Test func whatCertificatesAreMadeOfStaysTheDefaultProviders() throws {
     let library = try TLSLibrary()
     let management = EVP_KEYMGMT_fetch(library.context, "EC", nil)
