@@ -57,7 +57,8 @@ static int start(
 static int fill(copenssl_kdfs *kdfs) {
   kdfs->original = OSSL_PROVIDER_load(kdfs->context, "default");
   if (kdfs->original == NULL || !copenssl_start_p256(kdfs)) return 0;
-  kdfs->management[0] = (OSSL_ALGORITHM){COPENSSL_P256, COPENSSL_PROPERTY, copenssl_p256_management, "P-256"};
+  kdfs->management[0] =
+      (OSSL_ALGORITHM){COPENSSL_P256, COPENSSL_PROPERTY, copenssl_p256_management, "P-256"};
   kdfs->exchange[0] = (OSSL_ALGORITHM){COPENSSL_P256, COPENSSL_PROPERTY, copenssl_p256_exchange, "P-256"};
   /* Before the first key is asked for: what a provider answers is remembered. */
   copenssl_start_x25519(kdfs, kdfs->original);

@@ -1,7 +1,7 @@
 /* The default provider makes a group of P-256 by its name for each key, and checks a peer's point with a
-   multiplication by the curve's order, which says nothing on a curve of cofactor 1: a point that is on it and not
-   at infinity has that order (RFC 8446 section 4.2.8.2). Here is one group per library, and the check is the
-   decoding. All arithmetic stays OpenSSL's, by the same functions as its own ECDH, constant-time like that. */
+   multiplication by the curve's order, which says nothing on a curve of cofactor 1: a point that is on it and
+   not at infinity has that order (RFC 8446 section 4.2.8.2). Here is one group per library, and the check is
+   the decoding. All arithmetic stays OpenSSL's, by the same functions as its own ECDH, constant-time as it is. */
 #include "p256.h"
 
 #include <openssl/obj_mac.h>
@@ -33,23 +33,43 @@ void copenssl_stop_p256(copenssl_kdfs *kdfs) {
 /* It may come to hold secrets, so none outlives its call. */
 static BN_CTX *new_numbers(const copenssl_kdfs *kdfs) { return BN_CTX_secure_new_ex(kdfs->context); }
 
-int copenssl_p256_set_point(P256Key *key, const unsigned char *bytes, size_t count) {
+static int encode(
+    const EC_GROUP *group, const EC_POINT *point, unsigned char bytes[POINT_COUNT], BN_CTX *numbers) {
+  return EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED, bytes, POINT_COUNT, numbers)
+      == POINT_COUNT;
+}
+
+static int has_form(const P256Key *key, const unsigned char *bytes, size_t count) {
+  if (count == POINT_COUNT) return bytes[0] == POINT_CONVERSION_UNCOMPRESSED;
+  /* The last bit is the y coordinate's. */
+  return key->takes_compressed && count == COMPRESSED_COUNT
+      && (bytes[0] & 0xfe) == POINT_CONVERSION_COMPRESSED;
+}
+
+/* OpenSSL refuses coordinates beyond the field and points beside the curve. */
+static int decode(P256Key *key, EC_POINT *point, const unsigned char *bytes, size_t count, BN_CTX *numbers) {
   const EC_GROUP *group = key->kdfs->p256;
-  if (key->scalar != NULL || count != POINT_COUNT || bytes[0] != POINT_CONVERSION_UNCOMPRESSED) return 0;
-  BN_CTX *numbers = new_numbers(key->kdfs);
-  EC_POINT *point = EC_POINT_new(group);
-  /* It refuses coordinates beyond the field and points beside the curve. */
-  if (numbers == NULL || point == NULL || !EC_POINT_oct2point(group, point, bytes, count, numbers)
-      || EC_POINT_is_at_infinity(group, point)) {
-    EC_POINT_free(point);
-    BN_CTX_free(numbers);
+  unsigned char encoded[POINT_COUNT];
+  if (!EC_POINT_oct2point(group, point, bytes, count, numbers) || EC_POINT_is_at_infinity(group, point))
     return 0;
+  if (count != POINT_COUNT) {
+    if (!encode(group, point, encoded, numbers)) return 0;
+    bytes = encoded;
   }
-  BN_CTX_free(numbers);
-  EC_POINT_free(key->point);
-  key->point = point;
-  memcpy(key->encoded, bytes, count);
+  memcpy(key->encoded, bytes, POINT_COUNT);
   return 1;
+}
+
+int copenssl_p256_set_point(P256Key *key, const unsigned char *bytes, size_t count) {
+  if (key->scalar != NULL || !has_form(key, bytes, count)) return 0;
+  BN_CTX *numbers = new_numbers(key->kdfs);
+  EC_POINT *point = EC_POINT_new(key->kdfs->p256);
+  int is_good = numbers != NULL && point != NULL && decode(key, point, bytes, count, numbers);
+  BN_CTX_free(numbers);
+  EC_POINT *other = is_good ? key->point : point;
+  if (is_good) key->point = point;
+  EC_POINT_free(other);
+  return is_good;
 }
 
 /* In [1, order - 1], each as likely as any other. */
@@ -69,9 +89,7 @@ int copenssl_p256_generate(P256Key *key) {
   if (is_good) {
     BN_set_flags(scalar, BN_FLG_CONSTTIME);
     is_good = draw(scalar, group, numbers) && EC_POINT_mul(group, point, scalar, NULL, NULL, numbers)
-        && EC_POINT_point2oct(
-               group, point, POINT_CONVERSION_UNCOMPRESSED, key->encoded, POINT_COUNT, numbers)
-            == POINT_COUNT;
+        && encode(group, point, key->encoded, numbers);
   }
   BN_CTX_free(numbers);
   if (is_good) {

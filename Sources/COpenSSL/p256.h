@@ -5,8 +5,8 @@
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 
-/* An uncompressed point: 4, x, y (SEC 1 section 2.3.3). RFC 8446 section 4.2.8.2 allows no other kind. */
-enum { POINT_COUNT = 65, COORDINATE_COUNT = 32 };
+/* An uncompressed point: 4, x, y; a compressed one: 2 or 3, x (SEC 1 section 2.3.3). */
+enum { POINT_COUNT = 65, COMPRESSED_COUNT = 33, COORDINATE_COUNT = 32 };
 
 /* A key of which nothing is known yet, or a peer's, or ours. */
 typedef struct {
@@ -15,8 +15,10 @@ typedef struct {
   BIGNUM *scalar;
   /* On the curve and not at infinity; NULL until known. */
   EC_POINT *point;
-  /* The same, as it goes over the wire. */
+  /* The same, uncompressed, as it goes over the wire. */
   unsigned char encoded[POINT_COUNT];
+  /* True exactly when a peer's point may be compressed. */
+  int takes_compressed;
 } P256Key;
 
 /* NULL when memory is short. */
@@ -25,7 +27,8 @@ P256Key *copenssl_p256_new(copenssl_kdfs *kdfs);
 /* NULL is allowed. The scalar is cleansed. */
 void copenssl_p256_free(P256Key *key);
 
-/* Takes a peer's point. Returns 0, the key as it was, unless it is an uncompressed point of the curve. */
+/* Takes a peer's point. Returns 0, the key as it was, unless it is a point of the curve in a form that the
+   key takes. */
 int copenssl_p256_set_point(P256Key *key, const unsigned char *bytes, size_t count);
 
 /* Makes an empty key a fresh one. Returns 0 when OpenSSL fails. */

@@ -1,4 +1,4 @@
-/* P-256 as libssl gets it: keys and exchanges under a name of our own, and the group of TLS that leads to them. */
+/* P-256 as libssl gets it: keys and exchanges under a name of our own, and TLS's group that leads to them. */
 #include "p256.h"
 
 #include <openssl/core_dispatch.h>
@@ -35,10 +35,15 @@ static int validate(const void *key, int selection, int check) {
   return has(key, selection);
 }
 
-/* All that libssl copies is the parameters, of which a key here has none. */
+/* libssl copies parameters, of which a key here has none, for a client's share of TLS 1.2. That may be
+   compressed: OpenSSL's servers announce that they take it (RFC 8422 section 5.1.2), and no interface keeps
+   them from it. TLS 1.3 has no such form (RFC 8446 section 4.2.8.2); there the parameters are generated. */
 static void *duplicate(const void *memory, int selection) {
-  const P256Key *key = memory;
-  return (selection & OSSL_KEYMGMT_SELECT_KEYPAIR) == 0 ? copenssl_p256_new(key->kdfs) : NULL;
+  const P256Key *original = memory;
+  if ((selection & OSSL_KEYMGMT_SELECT_KEYPAIR) != 0) return NULL;
+  P256Key *key = copenssl_p256_new(original->kdfs);
+  if (key != NULL) key->takes_compressed = 1;
+  return key;
 }
 
 static int set_number(OSSL_PARAM parameters[], const char *name, int number) {

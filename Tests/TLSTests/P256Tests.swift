@@ -44,16 +44,35 @@ import Testing
     }
   }
 
-  @Test func whatIsNoUncompressedPointOfTheCurveIsRefused() throws {
-    let key = try make(EVP_PKEY_paramgen_init)
-    for bytes in KeyShare.bad { #expect(!key.set(bytes), "\(bytes)") }
-    #expect(key.point.isEmpty)
-    #expect(key.set(KeyShare.responder))
-    // A refusal leaves what was there.
-    for bytes in KeyShare.bad { #expect(!key.set(bytes), "\(bytes)") }
-    #expect(key.point == KeyShare.responder)
-    #expect(key.set(KeyShare.initiator))
-    #expect(key.point == KeyShare.initiator)
+  @Test func whatIsNoPointOfTheCurveIsRefused() throws {
+    let parameters = try make(EVP_PKEY_paramgen_init)
+    for (key, bad) in [
+      (parameters, KeyShare.bad + KeyShare.compressed), (try copy(parameters), KeyShare.bad),
+    ] {
+      for bytes in bad { #expect(!key.set(bytes), "\(bytes)") }
+      #expect(key.point.isEmpty)
+      #expect(key.set(KeyShare.responder))
+      // A refusal leaves what was there.
+      for bytes in bad { #expect(!key.set(bytes), "\(bytes)") }
+      #expect(key.point == KeyShare.responder)
+      #expect(key.set(KeyShare.initiator))
+      #expect(key.point == KeyShare.initiator)
+    }
+  }
+
+  /// libssl copies a key's parameters for a share of TLS 1.2.
+  @Test func aCopyTakesCompressedPointsAsTheDefaultProviderDoes() throws {
+    let ours = try fresh()
+    for _ in 0..<50 {
+      let theirs = try reference()
+      let key = try copy(ours)
+      #expect(key.point.isEmpty)
+      try #require(key.set([2 + theirs.point[64] % 2] + theirs.point[1...32]))
+      #expect(key.point == theirs.point)
+      let there = try derive(theirs, with: peer(ours.point, like: theirs), nil)
+      #expect(derive(ours, with: key, library) == there && there != nil)
+    }
+    for bytes in KeyShare.compressed { #expect(try copy(ours).set(bytes)) }
   }
 
   @Test func bytesAreTakenExactlyWhenTheDefaultProviderTakesThem() throws {
@@ -112,14 +131,16 @@ import Testing
 
   /// A public key of ours, or of the default provider's.
   private func peer(_ point: [UInt8], like other: Key? = nil) throws -> Key {
-    let key = try other.map { other in
-      let key = Key(try #require(EVP_PKEY_new()))
-      try #require(EVP_PKEY_copy_parameters(key.pointer, other.pointer) == 1)
-      return key
-    }
-    let made = try key ?? make(EVP_PKEY_paramgen_init)
-    try #require(made.set(point))
-    return made
+    let key = try other.map(copy) ?? make(EVP_PKEY_paramgen_init)
+    try #require(key.set(point))
+    return key
+  }
+
+  /// Without the other's point.
+  private func copy(_ other: Key) throws -> Key {
+    let key = Key(try #require(EVP_PKEY_new()))
+    try #require(EVP_PKEY_copy_parameters(key.pointer, other.pointer) == 1)
+    return key
   }
 
   private func derive(_ key: Key, with peer: Key, _ library: TLSLibrary?) -> [UInt8]? {

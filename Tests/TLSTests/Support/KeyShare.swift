@@ -22,7 +22,10 @@ enum KeyShare {
   /// On the curve, with x = 0.
   static let withZero = [4] + [UInt8](repeating: 0, count: 32) + rootOfB
 
-  /// None is an uncompressed point of the curve.
+  /// `initiator` and its negative, in a form that only TLS 1.2 has.
+  static let compressed: [[UInt8]] = [[3] + x, [2] + x]
+
+  /// None is a point of the curve in a form that TLS has.
   static let bad: [[UInt8]] = besideTheCurve + ofAnotherForm + ofAnotherLength
 
   private static let x = initiator[1...32]
@@ -35,14 +38,14 @@ enum KeyShare {
     [4] + zero + zero, [4] + [UInt8](repeating: 255, count: 64), [4] + prime + rootOfB, [4] + x + zero,
   ]
 
-  /// Compressed, hybrid, infinity, and what doesn't exist.
+  /// Hybrid, infinity, what doesn't exist, and compressed ones of which there is none.
   private static let ofAnotherForm: [[UInt8]] = [
-    [2] + x, [3] + x, [6] + initiator.dropFirst(), [7] + initiator.dropFirst(), [0],
-    [0] + initiator.dropFirst(), [5] + initiator.dropFirst(),
+    [6] + initiator.dropFirst(), [7] + initiator.dropFirst(), [0], [0] + initiator.dropFirst(),
+    [5] + initiator.dropFirst(), [4] + x, [2] + prime, [2] + zero.dropLast() + [1], [3] + x.dropLast(),
   ]
 
   private static let ofAnotherLength: [[UInt8]] = [
-    initiator.dropLast(), initiator + [0], [4], initiator + initiator, [4] + x,
+    initiator.dropLast(), initiator + [0], [4], initiator + initiator, [2] + initiator.dropFirst(),
   ]
 
   /// A client's flight with another share; nil when it isn't as expected.
