@@ -1,9 +1,10 @@
-/* What the files of the provider share: its context, and HMAC. */
+/* What the files of the provider share: its context, its tables, and HMAC. */
 #pragma once
 #include "COpenSSLKDFs.h"
 
 #include <openssl/core.h>
 #include <openssl/core_dispatch.h>
+#include <openssl/ec.h>
 #include <openssl/evp.h>
 
 /* More than the default provider has functions for a key. */
@@ -27,10 +28,8 @@ typedef struct {
   OSSL_FUNC_keyexch_derive_fn *derive;
   OSSL_DISPATCH management_table[TABLE_LIMIT];
   OSSL_DISPATCH exchange_table[TABLE_LIMIT];
-  /* Empty where X25519 is left to the default provider. */
-  OSSL_ALGORITHM management[2];
-  OSSL_ALGORITHM exchange[2];
-  /* The point that public keys are multiples of: 9 (RFC 7748 section 4.1). */
+  /* The point that public keys are multiples of: 9 (RFC 7748 section 4.1). NULL where X25519 is left to the
+     default provider. */
   void *base;
 } X25519;
 
@@ -43,10 +42,19 @@ struct copenssl_kdfs {
   EVP_MD_CTX *hashing;
   copenssl_secrets *secrets;
   X25519 x25519;
+  EC_GROUP *p256;
+  /* Of P-256 and, where that pays, X25519. */
+  OSSL_ALGORITHM management[3];
+  OSSL_ALGORITHM exchange[3];
 };
+
+/* What the provider's algorithms are chosen by. */
+#define COPENSSL_PROPERTY "provider=tidegate"
 
 extern const OSSL_DISPATCH copenssl_tls13_kdf[];
 extern const OSSL_DISPATCH copenssl_tls12_prf[];
+extern const OSSL_DISPATCH copenssl_p256_management[];
+extern const OSSL_DISPATCH copenssl_p256_exchange[];
 
 /* The longest hash, the longest block of one, and the longest shared secret: ffdhe8192's. */
 enum { HASH_LIMIT = 48, BLOCK_LIMIT = 128, SHARED_SECRET_LIMIT = 1024 };
@@ -77,7 +85,15 @@ int copenssl_authenticate(
 
 void copenssl_wipe(Keyed *keyed);
 
-/* Takes X25519 over from the default provider where that pays. */
+/* Takes X25519 over from the default provider where that pays: adds it to the tables. */
 void copenssl_start_x25519(copenssl_kdfs *kdfs, OSSL_PROVIDER *original);
 
 void copenssl_stop_x25519(copenssl_kdfs *kdfs);
+
+/* Returns 0 when memory is short. */
+int copenssl_start_p256(copenssl_kdfs *kdfs);
+
+void copenssl_stop_p256(copenssl_kdfs *kdfs);
+
+/* Tells libssl of the group; as a provider's function for its capabilities does. */
+int copenssl_p256_describe(OSSL_CALLBACK *report, void *argument);

@@ -189,9 +189,10 @@ void copenssl_start_x25519(copenssl_kdfs *kdfs, OSSL_PROVIDER *original) {
   x->context = OSSL_PROVIDER_get0_provider_ctx(original);
   x->base = import(x, NULL, base);
   if (x->base == NULL) return;
-  static const char property[] = "provider=tidegate";
-  x->management[0] = (OSSL_ALGORITHM){management->algorithm_names, property, x->management_table, "X25519"};
-  x->exchange[0] = (OSSL_ALGORITHM){exchange->algorithm_names, property, x->exchange_table, "X25519"};
+  kdfs->management[1] =
+      (OSSL_ALGORITHM){management->algorithm_names, COPENSSL_PROPERTY, x->management_table, "X25519"};
+  kdfs->exchange[1] =
+      (OSSL_ALGORITHM){exchange->algorithm_names, COPENSSL_PROPERTY, x->exchange_table, "X25519"};
 }
 
 void copenssl_stop_x25519(copenssl_kdfs *kdfs) {

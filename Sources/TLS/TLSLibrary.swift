@@ -6,13 +6,12 @@ internal import COpenSSL
 /// Belongs to one thread at a time. Contexts and sessions keep it alive.
 public final class TLSLibrary {
   let context: OpaquePointer
-  private let provider: OpaquePointer
   let exchange: UnsafeMutablePointer<Exchange>
   let bio: OpaquePointer
   /// What tickets are encrypted with: fetched once, as a fetch takes locks.
   let ticketCipher: OpaquePointer
   let records: RecordCiphers
-  /// The key schedules of TLS 1.2 and 1.3, which give the traffic secrets to who wants them.
+  /// The key schedules of TLS 1.2 and 1.3, which give the traffic secrets to who wants them; key exchanges.
   let derivations: OpaquePointer
   /// Records that a key seals before it is replaced: AES-GCM's safe limit is 2^24.5 full ones (RFC 8446
   /// section 5.5).
@@ -25,25 +24,22 @@ public final class TLSLibrary {
     _ = copenssl_use_kept_memory()
     ERR_clear_error()
     guard let context = OSSL_LIB_CTX_new() else { throw .library("make a library context") }
-    let provider = OSSL_PROVIDER_load(context, "default")
+    // Before all else: our provider has to be the context's first.
+    let derivations = copenssl_add_kdfs(context)
     let cipher = EVP_CIPHER_fetch(context, "AES-256-CBC", nil)
     let bio = exchangeMethod.flatMap { BIO_new_ex(context, $0) }
-    let derivations = provider.flatMap { copenssl_add_kdfs(context, $0) }
-    guard let provider, let cipher, let bio, let derivations, let records = RecordCiphers.make(context) else {
+    guard let derivations, let cipher, let bio, let records = RecordCiphers.make(context) else {
       let missing =
-        provider == nil
-        ? "default provider"
-        : cipher == nil
-          ? "AES-256-CBC" : bio == nil ? "BIOs" : derivations == nil ? "key derivations" : "AEADs and hashes"
+        derivations == nil
+        ? "providers" : cipher == nil ? "AES-256-CBC" : bio == nil ? "BIOs" : "AEADs and hashes"
       let error = TLSError.library("load its \(missing)")
-      Self.free(derivations, bio, cipher, provider, context)
+      Self.free(derivations, bio, cipher, context)
       throw error
     }
     exchange = .allocate(capacity: 1)
     exchange.initialize(to: Exchange())
     BIO_set_data(bio, exchange)
     self.context = context
-    self.provider = provider
     self.bio = bio
     ticketCipher = cipher
     self.derivations = derivations
@@ -52,17 +48,16 @@ public final class TLSLibrary {
 
   deinit {
     exchange.deallocate()
-    Self.free(derivations, bio, ticketCipher, provider, context)
+    Self.free(derivations, bio, ticketCipher, context)
   }
 
   private static func free(
     _ derivations: OpaquePointer?, _ bio: OpaquePointer?, _ cipher: OpaquePointer?,
-    _ provider: OpaquePointer?, _ context: OpaquePointer
+    _ context: OpaquePointer
   ) {
     copenssl_remove_kdfs(derivations)
     BIO_free(bio)
     EVP_CIPHER_free(cipher)
-    if let provider { OSSL_PROVIDER_unload(provider) }
     OSSL_LIB_CTX_free(context)
   }
 

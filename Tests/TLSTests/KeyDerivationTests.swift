@@ -14,7 +14,7 @@ import Testing
     for name in ["TLS13-KDF", "TLS1-PRF"] {
       let kdf = EVP_KDF_fetch(library.context, name, nil)
       defer { EVP_KDF_free(kdf) }
-      #expect(EVP_KDF_get0_provider(kdf).map { String(cString: OSSL_PROVIDER_get0_name($0)) } == "tidegate")
+      #expect(EVP_KDF_get0_provider(kdf).map { String(cString: OSSL_PROVIDER_get0_name($0)) } == "Tidegate")
     }
   }
 

@@ -1,5 +1,6 @@
-/* The key derivations of TLS 1.2 and 1.3 (RFC 5246 section 5, RFC 8446 section 7.1), for one library context: a
-   provider of OpenSSL, made with its public interface, that libssl prefers to the default provider's.
+/* The key derivations of TLS 1.2 and 1.3 (RFC 5246 section 5, RFC 8446 section 7.1), and its key exchanges with
+   P-256 and X25519, for one library context: a provider of OpenSSL, made with its public interface, that libssl
+   prefers to the default provider's.
 
    The default provider's TLS13-KDF and TLS1-PRF fetch their hash by name and make several contexts for each of
    a handshake's derivations. These keep one hash context. And they hand out the two application traffic
@@ -20,9 +21,13 @@ typedef struct {
 
 typedef struct copenssl_kdfs copenssl_kdfs;
 
-/* Adds them to a context, and X25519 where that pays, which stays the work of its default provider. Used by one thread at a time, like the context.
-   Returns NULL when memory is short. */
-copenssl_kdfs *copenssl_add_kdfs(OSSL_LIB_CTX *context, OSSL_PROVIDER *original);
+/* The name of P-256 where it is the provider's own: for TLS's groups alone. As EC, the curve is the default
+   provider's, so that certificates and signatures are. */
+#define COPENSSL_P256 "TIDEGATE-P256"
+
+/* Loads it into a context, and the default provider, to which it leaves all else. The context must have no
+   provider yet. Used by one thread at a time, like the context. Returns NULL when memory is short. */
+copenssl_kdfs *copenssl_add_kdfs(OSSL_LIB_CTX *context);
 
 /* Before the context is freed. NULL is allowed. */
 void copenssl_remove_kdfs(copenssl_kdfs *kdfs);

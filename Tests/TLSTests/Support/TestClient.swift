@@ -1,4 +1,5 @@
 import COpenSSL
+@testable import TLS
 
 /// An OpenSSL client over memory BIOs: the peer that we didn't write.
 final class TestClient {
@@ -19,6 +20,8 @@ final class TestClient {
     var groups: String? = nil
     /// True exactly when it asks for an OCSP response.
     var wantsStaple = false
+    /// Whose OpenSSL it is; nil for the process's own, which has nothing of ours.
+    var library: TLSLibrary? = nil
   }
 
   final class Session {
@@ -35,11 +38,13 @@ final class TestClient {
 
   let ssl: OpaquePointer
   private let context: OpaquePointer
+  private let library: TLSLibrary?
   private let incoming: OpaquePointer
   private let outgoing: OpaquePointer
 
   init(_ options: Options = Options()) {
-    context = SSL_CTX_new(TLS_client_method())
+    library = options.library
+    context = SSL_CTX_new_ex(library?.context, nil, TLS_client_method())
     if let version = options.version {
       shim_SSL_CTX_set_min_proto_version(context, version)
       shim_SSL_CTX_set_max_proto_version(context, version)
