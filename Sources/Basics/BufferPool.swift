@@ -30,6 +30,8 @@ public struct BufferPool: ~Copyable {
     @usableFromInline var next: BufferID
     /// True exactly while somebody owns the buffer: double frees are our bug, and are caught by it.
     @usableFromInline var isTaken: Bool
+    /// When it was last in use; 0 when it has no memory.
+    @usableFromInline var age: UInt8 = 0
   }
 
   @usableFromInline let memory: UnsafeMutableRawPointer
@@ -39,6 +41,11 @@ public struct BufferPool: ~Copyable {
   @usableFromInline var untouched: Int
   public let count: Int
   public private(set) var takenCount = 0
+  /// Buffers that have memory: used once, and not given back to the kernel since.
+  public internal(set) var residentCount = 0
+  /// What `BufferPool+Return.swift` goes by: the age that runs, and where its sweep has come to.
+  var age: UInt8 = 1
+  var sweepIndex = 0
   /// How often `take` found nothing.
   public private(set) var exhaustedCount: UInt64 = 0
 
@@ -76,7 +83,9 @@ public struct BufferPool: ~Copyable {
       exhaustedCount += 1
       return nil
     }
-    entries[Int(id.rawValue)] = Entry(start: UInt32(Self.headRoom), count: 0, next: .none, isTaken: true)
+    let entry = entries + Int(id.rawValue)
+    if entry.pointee.age == 0 { residentCount += 1 }
+    entry.pointee = Entry(start: UInt32(Self.headRoom), count: 0, next: .none, isTaken: true, age: age)
     takenCount += 1
     return id
   }
@@ -85,6 +94,7 @@ public struct BufferPool: ~Copyable {
     let entry = entries + Int(id.rawValue)
     precondition(entry.pointee.isTaken, "buffer \(id.rawValue) given back twice")
     entry.pointee.isTaken = false
+    entry.pointee.age = age
     entry.pointee.next = freeHead
     freeHead = id
     takenCount -= 1

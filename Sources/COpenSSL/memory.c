@@ -1,6 +1,7 @@
 /* Memory for OpenSSL: see COpenSSLMemory.h. */
 #include "COpenSSLMemory.h"
 
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -147,3 +148,5 @@ int copenssl_use_kept_memory(void) {
 }
 
 size_t copenssl_kept_bytes(void) { return cache.kept_bytes; }
+
+void copenssl_return_free(void) { malloc_trim(0); }

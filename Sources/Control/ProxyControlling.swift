@@ -11,6 +11,7 @@ public protocol ProxyControlling: Sendable {
   func snapshot() -> Snapshot
   func takeRecords(_ body: (ConnectionRecord) -> Void)
   func rotateTicketKeys()
+  func returnMemory()
 }
 
 extension ProxyServer: ProxyControlling {}

@@ -36,6 +36,7 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
   var nextAdmission: MonotonicTime?
   /// When the ledger is to be swept next.
   var nextSweep = MonotonicTime.zero
+  var memory = MemoryReturn()
   /// Where heads are rewritten.
   var scratch: [UInt8] = []
   /// The instant of this turn.
@@ -94,6 +95,7 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
     runAdmission()
     runHandshakes()
     sweepLedger()
+    returnMemory()
     resumeAcceptingIfRoom()
     continueDrain()
     report()
@@ -111,6 +113,7 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
     if handshakesQueued > 0 || isStopped { return .zero }
     var look = timers.nextDeadline()
     if let nextAdmission { look = min(look ?? .distantFuture, nextAdmission) }
+    if let next = memory.nextLook { look = min(look ?? .distantFuture, next) }
     if let release = held.nextRelease { look = min(look ?? .distantFuture, release) }
     // Room may come from other workers' connections or buffers, of which no completion tells us.
     if isPaused || !starved.isEmpty { look = min(look ?? .distantFuture, now + .milliseconds(10)) }

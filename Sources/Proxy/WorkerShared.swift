@@ -39,6 +39,8 @@ public final class ProcessShared: Sendable {
   let held: HeldCount
   /// True once a client has been told when to come again: until then nobody can come back.
   let hasTold = Atomic<Bool>(false)
+  /// True exactly when a worker has freed much memory that malloc still keeps.
+  let hasFreeMemory = Atomic<Bool>(false)
 
   public convenience init(settings: Settings = Settings(), workers: Int = 1) {
     var generator = SystemRandomNumberGenerator()

@@ -18,6 +18,8 @@ public final class TLSLibrary {
   var recordsPerKey: UInt64 = 1 << 24
   /// Sessions of TLS 1.3 so far.
   var sessionsNamed: UInt64 = 0
+  /// Sessions that live: each holds some 34 KiB during its handshake, half of it after.
+  public internal(set) var sessionCount = 0
 
   public init() throws(TLSError) {
     // Before OpenSSL's first allocation, or else it is in vain: as in tests, whose clients may come first.
@@ -60,6 +62,14 @@ public final class TLSLibrary {
     EVP_CIPHER_free(cipher)
     OSSL_LIB_CTX_free(context)
   }
+
+  /// Gives what this thread keeps for its next handshakes back to malloc. Small blocks would otherwise hold many
+  /// pages that nothing else needs.
+  public func giveBackKeptMemory() { copenssl_give_back_kept() }
+
+  /// Gives whole pages that malloc has free, wherever they lie, back to the kernel. Any thread may call it; others
+  /// that allocate wait meanwhile.
+  public static func returnFreeMemory() { copenssl_return_free() }
 
   /// Random bytes fit for secrets.
   func fillRandom(_ bytes: UnsafeMutableRawBufferPointer) -> Bool {

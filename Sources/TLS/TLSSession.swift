@@ -38,10 +38,12 @@ public struct TLSSession: ~Copyable {
     BIO_up_ref(context.library.bio)
     SSL_set_bio(ssl, context.library.bio, context.library.bio)
     SSL_set_accept_state(ssl)
+    context.library.sessionCount += 1
   }
 
   deinit {
     SSL_free(ssl)
+    context.library.sessionCount -= 1
   }
 
   /// Goes on with the handshake until it is over or can't go on.

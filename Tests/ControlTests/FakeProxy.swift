@@ -28,6 +28,7 @@ final class FakeProxy: ProxyControlling {
   func stop() { note("stop") }
   func waitUntilEnded() { note("wait") }
   func rotateTicketKeys() { note("rotate") }
+  func returnMemory() {}
   func snapshot() -> Snapshot { state.withLock { $0.snapshot } }
 
   func apply(_ settings: Settings) throws(ProxyError) {

@@ -19,6 +19,9 @@ size_t copenssl_kept_bytes(void);
 /* Gives all of that back to malloc: for a thread that expects no handshakes. */
 void copenssl_give_back_kept(void);
 
+/* Gives free memory of all threads' mallocs back to the kernel, page by page. */
+void copenssl_return_free(void);
+
 /* What OpenSSL then calls for malloc, realloc and free; the file and the line aren't looked at. */
 void *copenssl_take(size_t count, const char *file, int line);
 void *copenssl_change(void *memory, size_t count, const char *file, int line);

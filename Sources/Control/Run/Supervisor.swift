@@ -128,6 +128,7 @@ public final class Supervisor: Sendable {
       let snapshot = proxy.snapshot()
       rates.sample(snapshot)
       limits.look(at: snapshot)
+      proxy.returnMemory()
     }
     loop.scheduleRepeatedTask(initialDelay: .minutes(1), delay: .minutes(1)) { _ in proxy.rotateTicketKeys() }
   }

@@ -125,6 +125,12 @@ public final class ProxyServer: Sendable {
     material.rotateTicketKeys(of: state.withLock { $0.topology.listeners }, now: .current())
   }
 
+  /// Gives memory that a peak of handshakes has left back to the kernel; call a few times a second. Takes some
+  /// milliseconds when there is any; who needs memory from malloc waits meanwhile, which the relaying doesn't.
+  public func returnMemory() {
+    if process.hasFreeMemory.exchange(false, ordering: .relaxed) { TLSLibrary.returnFreeMemory() }
+  }
+
   /// For `show tls-keys`.
   public func ticketKeys() -> [TicketKeyList] { state.withLock { $0.topology }.ticketKeyLists }
 
