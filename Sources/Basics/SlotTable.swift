@@ -10,7 +10,9 @@ public struct SlotTable<Value: ~Copyable>: ~Copyable {
   @usableFromInline let generations: UnsafeMutablePointer<UInt32>
   private let nextFree: UnsafeMutablePointer<UInt32>
   private var freeHead = UInt32.max
-  private var untouched: UInt32 = 0
+  var untouched: UInt32 = 0
+  /// Where the sweep of `SlotTable+Return.swift` has come to.
+  var sweepIndex = 0
   public let capacity: Int
   public private(set) var count = 0
 
