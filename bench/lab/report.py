@@ -1,6 +1,7 @@
 """Tables and files of results."""
 
 import json
+import os
 import statistics
 
 from . import proxies
@@ -44,6 +45,7 @@ def _number(value):
 
 
 def save(path, content):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w") as file:
         json.dump(content, file, indent=1, sort_keys=True)
         file.write("\n")
