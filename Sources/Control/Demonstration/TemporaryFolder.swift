@@ -6,8 +6,8 @@ final class TemporaryFolder: Sendable {
 
   init(prefix: String) throws(ControlError) {
     let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-    var template = Array("\(parent)/\(prefix).XXXXXX".utf8CString)
-    // mkdtemp makes it with mode 0700.
+    // mkdtemp replaces six letters X at the end, and makes the folder with mode 0700.
+    var template = Array("\(parent)/\(prefix).\(String(repeating: "X", count: 6))".utf8CString)
     guard let made = mkdtemp(&template) else {
       throw ControlError("no folder in \(parent): \(SystemError())")
     }

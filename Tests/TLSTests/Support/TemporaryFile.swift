@@ -7,7 +7,8 @@ final class TemporaryFile {
   var source: TLSConfiguration.Source { .file(path) }
 
   init(_ bytes: [UInt8], mode: mode_t = 0o600) {
-    var template = Array("/tmp/tidegate-test-XXXXXX".utf8CString)
+    // mkstemp replaces six letters X at the end.
+    var template = Array("/tmp/tidegate-test-\(String(repeating: "X", count: 6))".utf8CString)
     let descriptor = mkstemp(&template)
     precondition(descriptor >= 0)
     path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
