@@ -1,0 +1,53 @@
+#include "gcm.h"
+
+#include <assert.h>
+
+#if CAES_X86
+
+caes_path caes_path_best(void) {
+  __builtin_cpu_init();
+  // These ask the kernel as well (XGETBV): registers that it doesn't save are as good as absent.
+  if (!__builtin_cpu_supports("aes") || !__builtin_cpu_supports("pclmul")
+      || !__builtin_cpu_supports("sse4.1"))
+    return caes_path_none;
+  if (__builtin_cpu_supports("vaes") && __builtin_cpu_supports("vpclmulqdq")
+      && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+      && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+    return caes_path_avx512;
+  return caes_path_aesni;
+}
+
+void caes_gcm_seal(
+  caes_path path, const uint8_t *key, size_t key_count, const uint8_t *nonce, uint8_t *record, size_t count) {
+  assert(count <= caes_count_max && (key_count == 16 || key_count == 32) && path != caes_path_none);
+  if (path == caes_path_avx512)
+    caes_avx512_seal(key, key_count == 32, nonce, record, count);
+  else
+    caes_aesni_seal(key, key_count == 32, nonce, record, count);
+}
+
+bool caes_gcm_open(
+  caes_path path, const uint8_t *key, size_t key_count, const uint8_t *nonce, uint8_t *record, size_t count) {
+  assert(count <= caes_count_max && (key_count == 16 || key_count == 32) && path != caes_path_none);
+  if (path == caes_path_avx512) return caes_avx512_open(key, key_count == 32, nonce, record, count);
+  return caes_aesni_open(key, key_count == 32, nonce, record, count);
+}
+
+#else
+
+// Nobody may call the others then.
+caes_path caes_path_best(void) { return caes_path_none; }
+
+void caes_gcm_seal(
+  caes_path path, const uint8_t *key, size_t key_count, const uint8_t *nonce, uint8_t *record, size_t count) {
+  (void)path, (void)key, (void)key_count, (void)nonce, (void)record, (void)count;
+  __builtin_trap();
+}
+
+bool caes_gcm_open(
+  caes_path path, const uint8_t *key, size_t key_count, const uint8_t *nonce, uint8_t *record, size_t count) {
+  (void)path, (void)key, (void)key_count, (void)nonce, (void)record, (void)count;
+  return false;
+}
+
+#endif

@@ -1,0 +1,105 @@
+import Basics
+import CAES
+import Testing
+
+/// Every way to do AES-GCM against OpenSSL.
+@Suite(.enabled(if: !paths.isEmpty)) struct OpenSSLTests {
+  static let lengthMax = 16_401
+
+  /// At both ends of memory that ends there, so at most alignments.
+  private func expectOpenSSLs(_ record: Record, _ path: caes_path, _ memory: GuardedMemory) {
+    let expected = record.sealedByOpenSSL()
+    for place in [memory.start(record.sealedCount), memory.end(record.sealedCount)] {
+      #expect(record.sealed(by: path, in: place) == expected)
+      let opened = record.opened(expected, by: path, in: place)
+      #expect(opened.isRight)
+      // The tag stays.
+      #expect(opened.bytes == record.clear + expected.suffix(Record.tagCount))
+    }
+  }
+
+  @Test(arguments: paths, [16, 32])
+  func recordsOfEveryShortLengthAreOpenSSLs(path: caes_path, keyCount: Int) {
+    var generator = SeededGenerator(seed: randomSeed())
+    let memory = GuardedMemory(atLeast: 1000)
+    for count in 0...600 {
+      expectOpenSSLs(Record(keyCount: keyCount, count: count, using: &generator), path, memory)
+    }
+  }
+
+  @Test(arguments: paths, [16, 32])
+  func recordsOfAnyLengthAreOpenSSLs(path: caes_path, keyCount: Int) {
+    var generator = SeededGenerator(seed: randomSeed())
+    let memory = GuardedMemory(atLeast: Self.lengthMax + Record.headerCount + Record.tagCount)
+    for round in 0..<60 {
+      let count = round < 3 ? Self.lengthMax - round : Int.random(in: 601..<Self.lengthMax, using: &generator)
+      expectOpenSSLs(Record(keyCount: keyCount, count: count, using: &generator), path, memory)
+    }
+  }
+
+  @Test(arguments: paths, [16, 32])
+  func nothingAroundARecordIsWritten(path: caes_path, keyCount: Int) {
+    var generator = SeededGenerator(seed: randomSeed())
+    let (before, behind) = (64, 128)
+    for count in [0, 1, 15, 16, 17, 31, 63, 64, 113, 127, 128, 129, 223, 224, 225, 500, 511, 1000, 16_385] {
+      let record = Record(keyCount: keyCount, count: count, using: &generator)
+      for offset in 0..<(count < 1000 ? 64 : 2) {
+        var bytes = [UInt8](repeating: 0xa5, count: before + offset + record.sealedCount + behind)
+        bytes.withUnsafeMutableBytes { bytes in
+          let place = UnsafeMutableRawBufferPointer(rebasing: bytes[(before + offset)...])
+          let sealed = record.sealed(by: path, in: place)
+          _ = record.opened(sealed, by: path, in: place)
+        }
+        #expect(bytes.prefix(before + offset).allSatisfy { $0 == 0xa5 })
+        #expect(bytes.suffix(behind).allSatisfy { $0 == 0xa5 })
+      }
+    }
+  }
+
+  /// Each bit of the nonce, the header, the content and the tag, and of the key.
+  @Test(arguments: paths, [16, 32])
+  func whateverIsFlippedTheRecordIsRefusedAndStaysClosed(path: caes_path, keyCount: Int) {
+    var generator = SeededGenerator(seed: randomSeed())
+    for count in [0, 1, 16, 40, 129, 224, 240, 300] {
+      let record = Record(keyCount: keyCount, count: count, using: &generator)
+      let sealed = record.sealed(by: path)
+      for bit in 0..<8 * sealed.count {
+        var flipped = sealed
+        flipped[bit / 8] ^= 1 << (bit % 8)
+        expectRefusal(record, flipped, path)
+      }
+      for bit in 0..<8 * record.nonce.count {
+        var other = record
+        other.nonce[bit / 8] ^= 1 << (bit % 8)
+        expectRefusal(other, sealed, path)
+      }
+      for bit in 0..<8 * keyCount {
+        var other = record
+        other.key[bit / 8] ^= 1 << (bit % 8)
+        expectRefusal(other, sealed, path)
+      }
+    }
+  }
+
+  private func expectRefusal(_ record: Record, _ sealed: [UInt8], _ path: caes_path) {
+    let opened = record.opened(sealed, by: path)
+    #expect(!opened.isRight)
+    // As it came, or wiped.
+    var wiped = sealed
+    let content = Record.headerCount..<sealed.count - Record.tagCount
+    for index in content { wiped[index] = 0 }
+    #expect(opened.bytes == sealed || opened.bytes == wiped)
+  }
+
+  @Test(arguments: paths)
+  func ofALongRecordToo(path: caes_path) {
+    var generator = SeededGenerator(seed: randomSeed())
+    let record = Record(keyCount: 16, count: 16_385, using: &generator)
+    let sealed = record.sealed(by: path)
+    for index in Array(stride(from: 0, to: sealed.count, by: 97)) + [sealed.count - 1] {
+      var flipped = sealed
+      flipped[index] ^= 0x80
+      expectRefusal(record, flipped, path)
+    }
+  }
+}
