@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fuzzes every parser of Sources/Wire and the record layer for SECONDS each (60 by default), with libFuzzer and the
+# Fuzzes every parser of Sources/Wire, the record layer and AES-GCM for SECONDS each (60 by default), with libFuzzer and the
 # address sanitizer.
 # An input that traps, or gives another answer in pieces than as a whole, ends the run and is kept in .build/fuzz.
 set -eu
@@ -15,20 +15,20 @@ build() { # MODULE SOURCES... -> a module and its object, visible to the targets
   shift
   swiftc -O -swift-version 6 -sanitize=address -sanitize-coverage=edge,inline-8bit-counters,pc-table,trace-cmp \
     -enable-testing -assert-config Debug -parse-as-library -whole-module-optimization -module-name "$module" \
-    -emit-module -emit-module-path "$out/$module.swiftmodule" -I "$out" -I Sources/COpenSSL/include \
+    -emit-module -emit-module-path "$out/$module.swiftmodule" -I "$out" -I Sources/COpenSSL/include -I Sources/CAES/include \
     -emit-object -o "$out/$module.o" "$@"
 }
 
 build Basics Sources/Basics/*.swift
 build Wire Sources/Wire/*.swift
-for source in Sources/COpenSSL/*.c; do
-  clang -O1 -g -fsanitize=address -I Sources/COpenSSL/include -c "$source" -o "$out/$(basename "$source" .c)-c.o"
+for source in Sources/COpenSSL/*.c Sources/CAES/*.c; do
+  clang -O1 -g -fsanitize=address -I "$(dirname "$source")/include" -c "$source" -o "$out/$(basename "$source" .c)-c.o"
 done
 build TLS Sources/TLS/*.swift
 for target in Fuzz/Targets/*.swift; do
   name="$(basename "$target" .swift)"
   swiftc -O -swift-version 6 -sanitize=fuzzer,address -assert-config Debug -parse-as-library -I "$out" \
-    -I Sources/COpenSSL/include -o "$out/$name" "$out/Basics.o" "$out/Wire.o" "$out/TLS.o" "$out"/*-c.o \
+    -I Sources/COpenSSL/include -I Sources/CAES/include -o "$out/$name" "$out/Basics.o" "$out/Wire.o" "$out/TLS.o" "$out"/*-c.o \
     Fuzz/Support/*.swift "$target" -lssl -lcrypto
   corpus="$out/corpus-$name"
   mkdir -p "$corpus"

@@ -1,7 +1,8 @@
 internal import COpenSSL
 
 /// A worker's AEADs and hashes for the records of all its connections, fetched once. A context is keyed
-/// anew for each record, which costs less than memory for one per connection.
+/// anew for each record, which costs less than memory for one per connection. Where the processor has
+/// instructions for AES-GCM, they take OpenSSL's place.
 struct RecordCiphers: ~Copyable {
   /// One of each for each `RecordSuite`, by its index.
   private let sealers: UnsafeMutablePointer<OpaquePointer?>
@@ -9,23 +10,25 @@ struct RecordCiphers: ~Copyable {
   private let sha256: OpaquePointer?
   private let sha384: OpaquePointer?
   private let hashing: OpaquePointer?
+  private let aes: AESGCM
   let derived: DerivedKeys
 
   private static let names = ["AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305"]
 
   /// Nil when OpenSSL lacks something or memory is short.
-  static func make(_ context: OpaquePointer) -> RecordCiphers? {
+  static func make(_ context: OpaquePointer, _ aes: AESGCM) -> RecordCiphers? {
     guard let derived = DerivedKeys.make() else { return nil }
     let ciphers = RecordCiphers(
-      EVP_MD_fetch(context, "SHA2-256", nil), EVP_MD_fetch(context, "SHA2-384", nil), context, derived)
+      EVP_MD_fetch(context, "SHA2-256", nil), EVP_MD_fetch(context, "SHA2-384", nil), context, aes, derived)
     guard ciphers.isWhole else { return nil }
     return ciphers
   }
 
   private init(
-    _ sha256: OpaquePointer?, _ sha384: OpaquePointer?, _ context: OpaquePointer,
+    _ sha256: OpaquePointer?, _ sha384: OpaquePointer?, _ context: OpaquePointer, _ aes: AESGCM,
     _ derived: consuming DerivedKeys
   ) {
+    self.aes = aes
     self.derived = derived
     self.sha256 = sha256
     self.sha384 = sha384
@@ -72,6 +75,10 @@ struct RecordCiphers: ~Copyable {
     _ header: UnsafeMutableRawPointer, _ count: Int, suite: Int, key: UnsafeRawPointer,
     nonce: UnsafeRawPointer
   ) -> Bool {
+    if aes.handles(suite: suite) {
+      aes.seal(header, count, suite: suite, key: key, nonce: nonce)
+      return true
+    }
     let bytes = header.assumingMemoryBound(to: UInt8.self)
     let body = bytes + RecordLayer.headerCount
     var done: Int32 = 0
@@ -85,25 +92,24 @@ struct RecordCiphers: ~Copyable {
 
   /// Decrypts `count` bytes behind a record's header in place; the tag stands behind them. False when they
   /// aren't authentic: what stands there then must not be looked at.
-  /// - Parameter key: nil when it is the one of the opener's last call.
+  /// - Parameter isKeyed: whether `key` is the one of the opener's last call.
   func open(
-    _ header: UnsafeMutableRawPointer, _ count: Int, suite: Int, key: UnsafeRawPointer?,
+    _ header: UnsafeMutableRawPointer, _ count: Int, suite: Int, key: UnsafeRawPointer, isKeyed: Bool,
     nonce: UnsafeRawPointer
   ) -> Bool {
+    if aes.handles(suite: suite) {
+      return aes.open(header, count, suite: suite, key: key, nonce: nonce)
+    }
     let bytes = header.assumingMemoryBound(to: UInt8.self)
     let body = bytes + RecordLayer.headerCount
     var done: Int32 = 0
     let cipher = openers[suite]
-    return EVP_DecryptInit_ex2(cipher, nil, key?.octets, nonce.octets, nil) == 1
+    return EVP_DecryptInit_ex2(cipher, nil, isKeyed ? nil : key.octets, nonce.octets, nil) == 1
       && EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_TAG, Int32(RecordSuite.tagCount), body + count) == 1
       && EVP_DecryptUpdate(cipher, nil, &done, bytes, Int32(RecordLayer.headerCount)) == 1
       && EVP_DecryptUpdate(cipher, body, &done, body, Int32(truncatingIfNeeded: count)) == 1
       && EVP_DecryptFinal_ex(cipher, body + count, &done) == 1
   }
-}
-
-extension UnsafeRawPointer {
-  fileprivate var octets: UnsafePointer<UInt8> { assumingMemoryBound(to: UInt8.self) }
 }
 
 // The key schedule.

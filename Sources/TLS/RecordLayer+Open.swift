@@ -133,15 +133,11 @@ extension RecordLayer {
     _ header: UnsafeMutableRawPointer, _ count: Int, _ isKeyed: inout Bool, _ library: TLSLibrary
   ) -> Bool {
     let sequence = state.pointee.received
-    guard sequence < .max else { return false }
-    var key: UnsafeRawPointer?
-    if !isKeyed {
-      key = self.key(.receiving, library)
-      guard key != nil else { return false }
-    }
+    guard sequence < .max, let key = key(.receiving, library) else { return false }
     let index = Int(state.pointee.suite)
+    let wasKeyed = isKeyed
     let isAuthentic = withNonce(.receiving, sequence) {
-      library.records.open(header, count, suite: index, key: key, nonce: $0)
+      library.records.open(header, count, suite: index, key: key, isKeyed: wasKeyed, nonce: $0)
     }
     guard isAuthentic else {
       ERR_clear_error()

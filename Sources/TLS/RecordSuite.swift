@@ -19,6 +19,8 @@ struct RecordSuite {
 
   /// How many there are.
   static let allCount = 3
+  /// The one that isn't AES-GCM.
+  static let chaChaIndex = 2
 
   /// By index, in the order of `RecordCiphers`. Not an array: this is asked for each record.
   init(index: UInt8) {

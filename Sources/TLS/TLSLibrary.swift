@@ -21,7 +21,10 @@ public final class TLSLibrary {
   /// Sessions that live: each holds some 34 KiB during its handshake, half of it after.
   public internal(set) var sessionCount = 0
 
-  public init() throws(TLSError) {
+  public convenience init() throws(TLSError) { try self.init(aes: AESGCM()) }
+
+  /// - Parameter aes: what AES-GCM's records are to be sealed and opened by.
+  init(aes: AESGCM) throws(TLSError) {
     // Before OpenSSL's first allocation, or else it is in vain: as in tests, whose clients may come first.
     _ = copenssl_use_kept_memory()
     ERR_clear_error()
@@ -30,7 +33,7 @@ public final class TLSLibrary {
     let derivations = copenssl_add_kdfs(context)
     let cipher = EVP_CIPHER_fetch(context, "AES-256-CBC", nil)
     let bio = exchangeMethod.flatMap { BIO_new_ex(context, $0) }
-    guard let derivations, let cipher, let bio, let records = RecordCiphers.make(context) else {
+    guard let derivations, let cipher, let bio, let records = RecordCiphers.make(context, aes) else {
       let missing =
         derivations == nil
         ? "providers" : cipher == nil ? "AES-256-CBC" : bio == nil ? "BIOs" : "AEADs and hashes"

@@ -9,7 +9,7 @@ import Testing
     "Policy": ["Basics"],
     "Wire": ["Basics"],
     "Telemetry": ["Basics"],
-    "TLS": ["Basics", "COpenSSL"],
+    "TLS": ["Basics", "CAES", "COpenSSL"],
     "Uring": ["Basics", "CUring"],
     "Settings": ["Basics", "Policy"],
     "Proxy": ["Basics", "Policy", "Wire", "TLS", "Uring", "Telemetry", "Settings"],
@@ -18,7 +18,7 @@ import Testing
     "tidegate": ["Basics", "Settings", "Telemetry", "Proxy", "Control", "Simulation"],
     "tidegate-storm": ["Basics", "COpenSSL"],
   ]
-  static let shims: Set<String> = ["CUring", "COpenSSL"]
+  static let shims: Set<String> = ["CUring", "COpenSSL", "CAES"]
   static let linesMax = 400
 
   static var root: URL {

@@ -1,4 +1,5 @@
 import Basics
+import CAES
 import COpenSSL
 @testable import TLS
 import Testing
@@ -9,10 +10,15 @@ import Testing
     "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256",
   ]
 
-  private func makeContext(tickets: Bool = true) throws -> TLSContext {
+  /// What this processor can seal and open AES-GCM by; without instructions, by EVP.
+  private static let paths = [caes_path_none, caes_path_aesni, caes_path_avx512].filter {
+    $0.rawValue <= caes_path_best().rawValue
+  }
+
+  private func makeContext(tickets: Bool = true, aes: AESGCM = AESGCM()) throws -> TLSContext {
     try TLSTests.makeContext(
       ticketKeys: tickets
-        ? TicketKeys(lifetime: .seconds(100), now: .zero, wallTime: WallTime(seconds: 0)) : nil
+        ? TicketKeys(lifetime: .seconds(100), now: .zero, wallTime: WallTime(seconds: 0)) : nil, aes: aes
     ) {
       $0.recordLayer = .tidegate
     }
@@ -69,12 +75,12 @@ import Testing
     #expect(RecordLink(try TLSTests.makeContext(), TestClient()) == nil)
   }
 
-  @Test(arguments: suites)
-  func largeTransfersArriveWholeWhateverTheSplitsAndKeyUpdates(suite: String) throws {
+  @Test(arguments: suites, paths)
+  func largeTransfersArriveWholeWhateverTheSplitsAndKeyUpdates(suite: String, path: caes_path) throws {
     let seed = UInt64.random(in: 0...(.max))
     print("seed \(seed)")
     var generator = SeededGenerator(seed: seed)
-    let context = try makeContext()
+    let context = try makeContext(aes: AESGCM(path: path))
     // Our own updates come often.
     context.library.recordsPerKey = 7
     let client = TestClient(.init(cipherSuites: suite))

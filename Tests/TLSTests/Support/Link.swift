@@ -1,5 +1,5 @@
 import Testing
-import TLS
+@testable import TLS
 
 /// A session and the bytes under way to it: what a connection's buffers are in the proxy.
 final class Link {
@@ -97,12 +97,12 @@ final class Link {
 
 /// A context with the given certificates, in a library of its own.
 func makeContext(
-  _ certificates: [TestCertificate] = [.localhost], ticketKeys: TicketKeys? = nil,
+  _ certificates: [TestCertificate] = [.localhost], ticketKeys: TicketKeys? = nil, aes: AESGCM = AESGCM(),
   _ adjust: (inout TLSConfiguration) -> Void = { _ in }
 ) throws -> TLSContext {
   var configuration = TLSConfiguration(certificates: certificates.map(\.source))
   adjust(&configuration)
-  return try TLSContext(configuration, library: TLSLibrary(), ticketKeys: ticketKeys)
+  return try TLSContext(configuration, library: TLSLibrary(aes: aes), ticketKeys: ticketKeys)
 }
 
 /// Connects, and gives what the client could resume later.
