@@ -1,6 +1,6 @@
 #!/bin/sh
-# Fuzzes every parser of Sources/Wire, the record layer and AES-GCM for SECONDS each (60 by default), with libFuzzer and the
-# address sanitizer.
+# Fuzzes every parser of Sources/Wire, the record layer and AES-GCM for SECONDS each (60 by default), with libFuzzer and
+# the address sanitizer.
 # An input that traps, or gives another answer in pieces than as a whole, ends the run and is kept in .build/fuzz.
 set -eu
 # A trap is libFuzzer's to report.

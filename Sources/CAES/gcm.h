@@ -1,11 +1,11 @@
-// The two implementations behind CAES.h. The arithmetic of both:
-//
-// GHASH multiplies in GF(2^128) with the bits of a block reversed. RFC 8452, appendix A, has the same in the
-// order of ordinary numbers: GHASH(H, X...) = reversed POLYVAL(x * reversed H, reversed X...), bytes being
-// reversed. POLYVAL's product is a * b / x^128 modulo x^128 + x^127 + x^126 + x^121 + 1, which Montgomery's
-// reduction gives: with c = x^63 + x^62 + x^57 the modulus is x^128 + c * x^64 + 1, so adding p0 times the
-// modulus to a product p3 p2 p1 p0 (words of 64 bits) clears p0, adding p1 times the modulus clears p1, and
-// what stays above is the quotient.
+/* The two implementations behind CAES.h. The arithmetic of both:
+
+   GHASH multiplies in GF(2^128) with the bits of a block reversed. RFC 8452, appendix A, has the same in the
+   order of ordinary numbers: GHASH(H, X...) = reversed POLYVAL(x * reversed H, reversed X...), bytes being
+   reversed. POLYVAL's product is a * b / x^128 modulo x^128 + x^127 + x^126 + x^121 + 1, which Montgomery's
+   reduction gives: with c = x^63 + x^62 + x^57 the modulus is x^128 + c * x^64 + 1, so adding p0 times the
+   modulus to a product p3 p2 p1 p0 (words of 64 bits) clears p0, adding p1 times the modulus clears p1, and
+   what stays above is the quotient. */
 #pragma once
 
 #include "CAES.h"
@@ -22,16 +22,19 @@ void caes_avx512_seal(
 bool caes_avx512_open(
   const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t count);
 
+/* The most bytes of content for which AVX-512's registers suffice. */
+enum { caes_avx512_short_max = 224 };
+
 #define CAES_INLINE static inline __attribute__((always_inline))
 
-// Zeros that the compiler may not take for dead.
-#define CAES_WIPE(address, size) \
-  do { \
-    __builtin_memset((address), 0, (size)); \
-    __asm__ volatile("" : : "r"(address) : "memory"); \
-  } while (0)
+/* Makes the compiler do things in our order. Its own lets one block after the other through all rounds, each
+   waiting for itself. */
+#define CAES_KEEP_ORDER(vector) __asm__ volatile("" : "+v"(vector))
 
-// FIPS 197, section 5.2: the constant of the round key `index`; with 32 bytes of key the odd ones have none.
+/* Makes the compiler load from where a pointer points, rather than keep copies of all of it elsewhere. */
+#define CAES_KEEP_THERE(pointer) __asm__ volatile("" : "+r"(pointer))
+
+/* FIPS 197, section 5.2: the constant of the round key `index`; with 32 bytes of key the odd ones have none. */
 CAES_INLINE int caes_round_constant(int index, bool is_long) {
   static const uint8_t constants[] = {1, 2, 4, 8, 16, 32, 64, 128, 27, 54};
   if (!is_long) return constants[index - 1];

@@ -9,7 +9,7 @@
 
 enum { STRIDE = 8 };
 
-/* All that is secret and in memory; wiped. */
+/* What is secret and in memory. */
 typedef struct Secrets {
   __m128i keys[15];
   /* Of the hash key, from 1 on: of the most blocks that are left behind strides, and the lengths. */
@@ -127,9 +127,19 @@ AESNI_INLINE __m128i take_counter(__m128i *counter) {
   return block;
 }
 
-AESNI_INLINE void make_keystream(State *state, int count, __m128i blocks[]) {
+/* Adds a block to a sum; `power` is its hash key's. The first one takes what came before along. */
+AESNI_INLINE void add_hash(State *state, __m128i cipher, size_t power, Sum *sum) {
+  add_product(sum, _mm_xor_si128(reversed(cipher), state->hash), state->secrets->powers[power]);
+  state->hash = _mm_setzero_si128();
+  CAES_KEEP_ORDER(sum->low);
+}
+
+/* Makes keystream for so many blocks, and hashes as many that lie at `hashes` while it waits for that. */
+AESNI_INLINE void make_keystream(State *state, int count, __m128i blocks[], const uint8_t *hashes) {
   const int rounds = state->is_long ? 14 : 10;
+  CAES_KEEP_THERE(state->secrets);
   const __m128i *keys = state->secrets->keys;
+  Sum sum = no_sum();
 #pragma unroll
   for (int block = 0; block < count; block++)
     blocks[block] = _mm_xor_si128(take_counter(&state->counter), keys[0]);
@@ -137,8 +147,14 @@ AESNI_INLINE void make_keystream(State *state, int count, __m128i blocks[]) {
   for (int index = 1; index < rounds; index++) {
     __m128i key = keys[index];
 #pragma unroll
-    for (int block = 0; block < count; block++) blocks[block] = _mm_aesenc_si128(blocks[block], key);
+    for (int block = 0; block < count; block++) {
+      blocks[block] = _mm_aesenc_si128(blocks[block], key);
+      CAES_KEEP_ORDER(blocks[block]);
+    }
+    if (hashes && index <= count)
+      add_hash(state, _mm_loadu_si128((const __m128i *)hashes + index - 1), (size_t)(count + 1 - index), &sum);
   }
+  if (hashes) state->hash = reduced(sum);
 #pragma unroll
   for (int block = 0; block < count; block++)
     blocks[block] = _mm_aesenclast_si128(blocks[block], keys[rounds]);
@@ -150,21 +166,30 @@ AESNI_INLINE __m128i first_bytes(size_t count) {
   return _mm_cmpgt_epi8(_mm_set1_epi8((char)count), numbers);
 }
 
+/* Seals or opens a stride of blocks, and hashes the ciphertext at `hashes`. */
+AESNI_INLINE void process_stride(State *state, const uint8_t *hashes) {
+  __m128i keystream[STRIDE];
+  make_keystream(state, STRIDE, keystream, hashes);
+#pragma unroll
+  for (int block = 0; block < STRIDE; block++) {
+    __m128i *place = (__m128i *)state->bytes + block;
+    _mm_storeu_si128(place, _mm_xor_si128(_mm_loadu_si128(place), keystream[block]));
+  }
+  state->bytes += 16 * STRIDE;
+}
+
 /* Seals or opens so many whole blocks, and adds them to a sum; `power` is the first one's. */
 AESNI_INLINE void process(State *state, int count, size_t power, Sum *sum) {
   __m128i keystream[STRIDE];
-  make_keystream(state, count, keystream);
+  make_keystream(state, count, keystream, NULL);
 #pragma unroll
   for (int block = 0; block < count; block++) {
     __m128i *place = (__m128i *)state->bytes + block;
     __m128i given = _mm_loadu_si128(place);
     __m128i text = _mm_xor_si128(given, keystream[block]);
     _mm_storeu_si128(place, text);
-    __m128i cipher = reversed(state->opens ? given : text);
-    if (block == 0) cipher = _mm_xor_si128(cipher, state->hash);
-    add_product(sum, cipher, state->secrets->powers[power - (size_t)block]);
+    add_hash(state, state->opens ? given : text, power - (size_t)block, sum);
   }
-  state->hash = _mm_setzero_si128();
   state->bytes += 16 * count;
 }
 
@@ -172,28 +197,34 @@ AESNI_INLINE void process(State *state, int count, size_t power, Sum *sum) {
    write; what isn't content stays. */
 AESNI_INLINE void process_rest(State *state, size_t count, Sum *sum) {
   __m128i keystream, mask = first_bytes(count);
-  make_keystream(state, 1, &keystream);
+  make_keystream(state, 1, &keystream, NULL);
   __m128i given = _mm_loadu_si128((__m128i *)state->bytes);
   __m128i text = _mm_xor_si128(given, _mm_and_si128(keystream, mask));
   _mm_storeu_si128((__m128i *)state->bytes, text);
-  __m128i cipher = reversed(_mm_and_si128(state->opens ? given : text, mask));
-  add_product(sum, _mm_xor_si128(cipher, state->hash), state->secrets->powers[2]);
-  state->hash = _mm_setzero_si128();
-  state->bytes += count;
+  add_hash(state, _mm_and_si128(state->opens ? given : text, mask), 2, sum);
+}
+
+/* Whole strides. Opening hashes what it is about to replace; sealing, what it made a stride before. */
+AESNI_INLINE void process_strides(State *state, size_t strides) {
+  if (!state->opens) process_stride(state, NULL), strides--;
+  for (; strides > 0; strides--)
+    process_stride(state, state->opens ? state->bytes : state->bytes - 16 * STRIDE);
+  if (state->opens) return;
+  Sum sum = no_sum();
+#pragma unroll
+  for (size_t power = STRIDE; power > 0; power--)
+    add_hash(state, _mm_loadu_si128((const __m128i *)state->bytes - power), power, &sum);
+  state->hash = reduced(sum);
 }
 
 /* All of the content; gives the hash of it and the lengths. */
 AESNI_INLINE __m128i process_all(State *state, size_t count) {
-  size_t blocks = (count + 15) / 16, left = count;
-  for (; left >= 16 * STRIDE; left -= 16 * STRIDE, blocks -= STRIDE) {
-    Sum sum = no_sum();
-    process(state, STRIDE, STRIDE, &sum);
-    state->hash = reduced(sum);
-  }
+  size_t strides = count / (16 * STRIDE), left = count % (16 * STRIDE), power = (left + 15) / 16 + 1;
+  if (strides > 0) process_strides(state, strides);
   Sum sum = no_sum();
-  if (left & 64) process(state, 4, blocks + 1, &sum), blocks -= 4;
-  if (left & 32) process(state, 2, blocks + 1, &sum), blocks -= 2;
-  if (left & 16) process(state, 1, blocks + 1, &sum), blocks -= 1;
+  if (left & 64) process(state, 4, power, &sum), power -= 4;
+  if (left & 32) process(state, 2, power, &sum), power -= 2;
+  if (left & 16) process(state, 1, power, &sum);
   if (left & 15) process_rest(state, left & 15, &sum);
   __m128i lengths = _mm_set_epi64x(8 * caes_header_count, 8 * (long long)count);
   add_product(&sum, _mm_xor_si128(lengths, state->hash), state->secrets->powers[1]);
@@ -207,7 +238,16 @@ AESNI_INLINE __m128i header_hash(const uint8_t *record, __m128i hash_key) {
   return multiplied(reversed(_mm_set_epi64x(0, (long long)header)), hash_key);
 }
 
-/* Opening keeps the tag that came, and compares in a time that doesn't depend on where they differ. */
+/* Writes the tag; or compares it, in a time that doesn't depend on where they differ. */
+AESNI_INLINE bool end_record(__m128i *place, __m128i given, bool opens, __m128i tag) {
+  if (!opens) {
+    _mm_storeu_si128(place, tag);
+    return true;
+  }
+  __m128i difference = _mm_xor_si128(tag, given);
+  return _mm_testz_si128(difference, difference);
+}
+
 AESNI_INLINE bool any_record(
   const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t count, bool opens) {
   Secrets secrets;
@@ -219,13 +259,7 @@ AESNI_INLINE bool any_record(
   make_powers(hash_key, (count + 15) / 16, secrets.powers);
   state.hash = header_hash(record, hash_key);
   __m128i tag = _mm_xor_si128(process_all(&state, count), mask);
-  CAES_WIPE(&secrets, sizeof secrets);
-  if (!opens) {
-    _mm_storeu_si128(place, tag);
-    return true;
-  }
-  __m128i difference = _mm_xor_si128(tag, given);
-  bool is_right = _mm_testz_si128(difference, difference);
+  bool is_right = end_record(place, given, opens, tag);
   if (!is_right) __builtin_memset(content, 0, count);
   return is_right;
 }

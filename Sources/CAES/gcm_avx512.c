@@ -26,10 +26,11 @@ typedef struct Powers {
   __m512i by_lanes;
 } Powers;
 
-/* Of a record that takes more than one round of vectors: all that is secret and in memory; wiped. */
+/* Of a record that takes more than one round of vectors: what is secret and in memory. */
 typedef struct Secrets {
   __m512i keys[15];
   Powers powers;
+  __m128i tag_mask;
 } Secrets;
 
 AVX512_INLINE Record make_record(uint8_t *record, size_t count) {
@@ -111,21 +112,6 @@ AVX512_INLINE __m512i start_keystream(
   return doubled(reversed(hash_key));
 }
 
-AVX512_INLINE void make_keystream(const __m512i *keys, bool is_long, __m512i blocks[]) {
-  const int rounds = is_long ? 14 : 10;
-#pragma unroll
-  for (int vector = 0; vector < LANES; vector++) blocks[vector] = _mm512_xor_si512(blocks[vector], keys[0]);
-#pragma unroll
-  for (int index = 1; index < rounds; index++) {
-    __m512i key = keys[index];
-#pragma unroll
-    for (int vector = 0; vector < LANES; vector++) blocks[vector] = _mm512_aesenc_epi128(blocks[vector], key);
-  }
-#pragma unroll
-  for (int vector = 0; vector < LANES; vector++)
-    blocks[vector] = _mm512_aesenclast_epi128(blocks[vector], keys[rounds]);
-}
-
 /* Powers that a hash over so many vectors takes. */
 AVX512_INLINE Powers make_powers(__m512i hash_key, int vectors) {
   Powers powers;
@@ -139,19 +125,45 @@ AVX512_INLINE Powers make_powers(__m512i hash_key, int vectors) {
   return powers;
 }
 
-/* Adds up vectors times powers that end with `last`, lane by lane. */
-AVX512_INLINE __m512i hashed(const __m512i vectors[], int count, const Powers *powers, int last) {
-  Sum sum = product(vectors[0], powers->by_vectors[count - 1 + last]);
+/* Makes four more vectors of keystream while those that came before are hashed, which waits for other things:
+   `hashes[0]` has what came before them in it. Gives their hash. */
+AVX512_INLINE __m512i make_keystream(
+  const Secrets *secrets, bool is_long, __m512i blocks[LANES], const __m512i hashes[LANES]) {
+  const int rounds = is_long ? 14 : 10;
+  CAES_KEEP_THERE(secrets);
+  const __m512i *powers = secrets->powers.by_vectors;
+  Sum sum = product(hashes[0], powers[LANES]);
 #pragma unroll
-  for (int vector = 1; vector < count; vector++)
-    sum = add(sum, product(vectors[vector], powers->by_vectors[count - 1 + last - vector]));
-  return reduced(sum);
+  for (int vector = 0; vector < LANES; vector++)
+    blocks[vector] = _mm512_xor_si512(blocks[vector], secrets->keys[0]);
+#pragma unroll
+  for (int index = 1; index < rounds; index++) {
+    __m512i key = secrets->keys[index];
+#pragma unroll
+    for (int vector = 0; vector < LANES; vector++) {
+      blocks[vector] = _mm512_aesenc_epi128(blocks[vector], key);
+      CAES_KEEP_ORDER(blocks[vector]);
+    }
+    if (index % 2 == 0 && index / 2 < LANES)
+      sum = add(sum, product(hashes[index / 2], powers[LANES - index / 2]));
+  }
+  __m512i hash = reduced(sum);
+#pragma unroll
+  for (int vector = 0; vector < LANES; vector++)
+    blocks[vector] = _mm512_aesenclast_epi128(blocks[vector], secrets->keys[rounds]);
+  return hash;
 }
 
-/* The hash of the last vectors; `vectors[0]` has what came before in it. */
-AVX512_INLINE __m128i finished(const __m512i vectors[], int count, const Powers *powers) {
-  __m512i last = vectors[count - 1];
-  if (count > 1) last = _mm512_xor_si512(last, hashed(vectors, count - 1, powers, 1));
+/* The hash of the last vectors; `hashes[0]` has what came before in it. */
+AVX512_INLINE __m128i finished(const __m512i hashes[], int vectors, const Powers *powers) {
+  __m512i last = hashes[vectors - 1];
+  if (vectors > 1) {
+    Sum sum = product(hashes[0], powers->by_vectors[vectors - 1]);
+#pragma unroll
+    for (int vector = 1; vector < vectors - 1; vector++)
+      sum = add(sum, product(hashes[vector], powers->by_vectors[vectors - 1 - vector]));
+    last = _mm512_xor_si512(last, reduced(sum));
+  }
   return _mm512_castsi512_si128(reversed(folded(multiplied(last, powers->by_lanes))));
 }
 
@@ -228,10 +240,10 @@ AVX512_INLINE bool short_record(
   return true;
 }
 
-/* What goes from round to round of a longer record. */
+/* What goes from round to round of a longer record: the last vectors' part of the hash is yet to be added. */
 typedef struct State {
-  __m512i counters, hash;
-  __m128i tag_mask;
+  __m512i counters;
+  __m512i hashes[LANES];
   uint8_t *bytes;
 } State;
 
@@ -239,28 +251,28 @@ typedef struct State {
 AVX512_INLINE void first_round(
   const uint8_t *key, bool is_long, const Record *record, int vectors, bool opens, State *state,
   Secrets *secrets) {
-  __m512i keystream[LANES], texts[LANES], hashes[LANES];
+  __m512i keystream[LANES], texts[LANES];
   Place place = {state->bytes, vectors, true, false};
   take_counters(&state->counters, keystream, vectors);
   __m512i hash_key = start_keystream(key, is_long, keystream, vectors, secrets->keys);
   secrets->powers = make_powers(hash_key, LANES + 1);
-  state->tag_mask = tag_mask(record, keystream[0]);
-  process(record, place, opens, keystream, texts, hashes);
+  secrets->tag_mask = tag_mask(record, keystream[0]);
+#pragma unroll
+  for (int vector = 0; vector < LANES - vectors; vector++) state->hashes[vector] = _mm512_setzero_si512();
+  process(record, place, opens, keystream, texts, state->hashes + LANES - vectors);
   store(record, place, texts);
-  state->hash = hashed(hashes, vectors, &secrets->powers, 1);
   state->bytes += 64 * vectors;
 }
 
 AVX512_INLINE void next_round(
-  bool is_long, const Record *record, bool is_last, bool opens, State *state, const Secrets *secrets,
-  __m512i hashes[LANES]) {
+  bool is_long, const Record *record, bool is_last, bool opens, State *state, const Secrets *secrets) {
   __m512i keystream[LANES], texts[LANES];
   Place place = {state->bytes, LANES, false, is_last};
   take_counters(&state->counters, keystream, LANES);
-  make_keystream(secrets->keys, is_long, keystream);
-  process(record, place, opens, keystream, texts, hashes);
+  __m512i hash = make_keystream(secrets, is_long, keystream, state->hashes);
+  process(record, place, opens, keystream, texts, state->hashes);
   store(record, place, texts);
-  hashes[0] = _mm512_xor_si512(hashes[0], state->hash);
+  state->hashes[0] = _mm512_xor_si512(state->hashes[0], hash);
   state->bytes += 64 * LANES;
 }
 
@@ -275,14 +287,10 @@ AVX512_INLINE bool long_record(
   case 3: first_round(key, is_long, record, 3, opens, &state, &secrets); break;
   default: first_round(key, is_long, record, 4, opens, &state, &secrets); break;
   }
-  __m512i hashes[LANES];
-  for (size_t rounds = (record->vectors - 1) / LANES; rounds > 1; rounds--) {
-    next_round(is_long, record, false, opens, &state, &secrets, hashes);
-    state.hash = hashed(hashes, LANES, &secrets.powers, 1);
-  }
-  next_round(is_long, record, true, opens, &state, &secrets, hashes);
-  __m128i tag = _mm_xor_si128(finished(hashes, LANES, &secrets.powers), state.tag_mask);
-  CAES_WIPE(&secrets, sizeof secrets);
+  for (size_t rounds = (record->vectors - 1) / LANES; rounds > 1; rounds--)
+    next_round(is_long, record, false, opens, &state, &secrets);
+  next_round(is_long, record, true, opens, &state, &secrets);
+  __m128i tag = _mm_xor_si128(finished(state.hashes, LANES, &secrets.powers), secrets.tag_mask);
   bool is_right = end_record(record, opens, tag);
   if (!is_right) __builtin_memset(record->content, 0, record->count);
   return is_right;
