@@ -5,15 +5,12 @@ import socket
 import pytest
 
 from harness.authority import Authority
-from harness.http import parse_head
 from harness.matrix import tls_settings
 from harness.ports import free_port
-from harness.proxy_header import part, read_header, v2
+from harness.proxy_header import REQUEST, exchange, part, read_header, v2
 from harness.raw import Backend, TLSStream, dial, read_exactly, read_to_end
 from harness.tidegate import address, listener, pool
 
-REQUEST = b"GET /who HTTP/1.1\r\nHost: chat.example.com\r\n\r\n"
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 TRUSTING = {"proxy_protocol": {"from": "127.0.0.2"}}
 
 both_versions = pytest.mark.parametrize("version", ["v1", "v2"])
@@ -41,21 +38,6 @@ def start(tidegate, backend):
         return made
 
     return begin
-
-
-def exchange(client, backend):
-    """A request through the proxy: the PROXY header that it came with, and how the client's socket is named."""
-    client.sendall(REQUEST)
-    served = backend.accept()
-    header = read_header(served)
-    head = b""
-    while not head.endswith(b"\r\n\r\n"):
-        head += read_exactly(served, 1)
-    assert parse_head(head)[0].first == "GET /who HTTP/1.1"
-    served.sendall(ANSWER)
-    served.close()
-    assert read_to_end(client).endswith(b"ok")
-    return header
 
 
 def tls_client(made, context, session=None, server_name="localhost", **options):
@@ -123,14 +105,16 @@ def test_a_unix_socket_s_client_has_no_address(tidegate, backend, folder, versio
         assert (header.family, header.source, header.destination) == ("UNIX", "", place)
 
 
-def test_header_and_request_leave_in_one_piece(start, backend):
-    """What the spec asks for: a receiver may take half a header for none."""
+@pytest.mark.parametrize("size", [1, 16_000, 16_290])
+def test_header_and_request_leave_in_one_piece(start, backend, size):
+    """What the spec asks for: a receiver may take half a header for none. Also where the head fills a buffer."""
     made = start("v2")
+    head = REQUEST.replace(b"\r\n\r\n", b"\r\nX-Long: " + b"x" * size + b"\r\n\r\n")
     with dial(address(made)) as client:
-        client.sendall(REQUEST)
+        client.sendall(head)
         served = backend.accept()
         first = served.recv(65536)
-        assert b"QUIT" in first and first.endswith(b"\r\n\r\n") and b"GET /who" in first
+        assert b"QUIT" in first and b"GET /who" in first and first.endswith(b"x\r\n\r\n")
 
 
 @both_versions

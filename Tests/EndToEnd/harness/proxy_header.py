@@ -4,9 +4,12 @@ import ipaddress
 import struct
 from dataclasses import dataclass, field
 
-from .raw import read_exactly
+from .http import parse_head
+from .raw import read_exactly, read_to_end
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+REQUEST = b"GET /who HTTP/1.1\r\nHost: chat.example.com\r\n\r\n"
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 PARTS = {1: "alpn", 2: "authority", 3: "crc32c", 4: "noop", 5: "unique_id", 0x20: "ssl", 0x30: "netns"}
 SSL_PARTS = {0x21: "version", 0x22: "cn", 0x23: "cipher", 0x24: "sig_alg", 0x25: "key_alg"}
 
@@ -119,3 +122,18 @@ def v2(source, destination, *parts, command=0x21):
     block += b"".join(parts)
     family = 0x11 if addresses[0].version == 4 else 0x21
     return SIGNATURE + struct.pack(">BBH", command, family, len(block)) + block
+
+
+def exchange(client, backend):
+    """A request through the proxy: the PROXY header that it came with, and how the client's socket is named."""
+    client.sendall(REQUEST)
+    served = backend.accept()
+    header = read_header(served)
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += read_exactly(served, 1)
+    assert parse_head(head)[0].first == "GET /who HTTP/1.1"
+    served.sendall(ANSWER)
+    served.close()
+    assert read_to_end(client).endswith(b"ok")
+    return header
