@@ -6,7 +6,7 @@ SWIFT ?= swift
 BUILD = .build/release/tidegate
 APT_PACKAGES = liburing-dev libssl-dev
 # What the end-to-end tests drive the proxy with.
-APT_TEST_PACKAGES = nginx-light socat curl openssl chromium iproute2 python3 python3-venv
+APT_TEST_PACKAGES = nginx-light haproxy socat curl openssl chromium iproute2 python3 python3-venv
 
 .PHONY: run build test unit end-to-end testssl check format lint fuzz bench bench-quick peers many dependencies test-dependencies clean
 
