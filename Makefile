@@ -6,9 +6,9 @@ SWIFT ?= swift
 BUILD = .build/release/tidegate
 APT_PACKAGES = liburing-dev libssl-dev
 # What the end-to-end tests drive the proxy with.
-APT_TEST_PACKAGES = nginx-light socat curl openssl chromium iproute2 python3 python3-venv
+APT_TEST_PACKAGES = nginx-light haproxy socat curl openssl chromium iproute2 python3 python3-venv
 
-.PHONY: run build test unit end-to-end testssl check format lint fuzz bench bench-quick many dependencies test-dependencies clean
+.PHONY: run build test unit end-to-end testssl check format lint fuzz bench bench-quick peers many dependencies test-dependencies clean
 
 run: build
 	$(BUILD) run
@@ -43,12 +43,15 @@ testssl: build
 fuzz:
 	Fuzz/run.sh $(or $(SECONDS),60)
 
-# Beside haproxy, nginx and hitch; see bench/README.md.
-bench: build
+# Beside HAProxy, nginx, hitch and Envoy; see bench/README.md.
+bench: build peers
 	python3 bench/run.py
 
-bench-quick: build
+bench-quick: build peers
 	python3 bench/run.py --quick
+
+peers:
+	bench/peers.sh
 
 # 100,000 live TLS WebSockets on this machine: six minutes and 4 GiB. See bench/README.md.
 many: build

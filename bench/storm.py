@@ -62,8 +62,9 @@ class Storm:
         """The herd against a limiter."""
         o, limiter = self.options, herds.limiters(self.options.refusal_cpu)[name]
         with self.running(index, name, limiter.proxy, limiter.extra(o.rate, o.patience or o.timeout)) as one:
+            first_upgrade = time.monotonic()
             calm_cost = self.cost_of_admission(one)
-            before = one.cpu_seconds()
+            before, begin = one.cpu_seconds(), time.monotonic() - first_upgrade
             seen = self.herd(one).reports()
             used = one.cpu_seconds() - before
             backend = one.end_backend()
@@ -75,6 +76,7 @@ class Storm:
         in_vain = backend["upgraded"] - admitted - self.calibration - WARM_UP - (1 if o.resumed_share else 0)
         self.rows.append([
             name, admitted, f"{seen['all_in_seconds']:.1f}", f"{herds.goodput_min(seen['per_second'], o.rate):.2f}",
+            f"{herds.worst_at_backend(backend['upgraded_per_second'], begin) / o.rate:.2f}",
             f"{herds.in_by_the_ideal_time(seen, o.rate):.0f}",
             refused, total["timeouts"], in_vain, f"{seen['attempts_per_success']:.2f}",
             f"{seen['attempt_p99_ms']:.0f}", f"{used:.2f}", f"{per_refusal:.1f}" if per_refusal else "-",
@@ -139,7 +141,7 @@ class Storm:
 WARM_UP = 40
 
 TITLES = {
-    "limit": ["limiter", "admitted", "all in, s", "worst second / rate", "in by the ideal time, %",
+    "limit": ["limiter", "admitted", "all in, s", "worst second / rate", "the same, at the backend", "in by the ideal time, %",
               "refused", "timeouts", "admitted in vain",
               "attempts each", "attempt p99, ms", "CPU, s", "us CPU per refusal"],
     "calm": ["proxy", "p99 at rest, ms", "p99 in the storm, ms", "ratio", "p99 of the worst second, ms", "max, ms",

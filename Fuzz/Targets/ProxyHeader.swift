@@ -18,6 +18,13 @@ public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     fatalError("what was written isn't read")
   }
   expectSame(written, output.count)
-  expectSame(again.authority, header.authority)
+  expectSame(again.authority, header.authority.count <= 255 ? header.authority : [])
+  var line: [UInt8] = []
+  header.encodeV1(to: &line)
+  guard case .complete(let inText, let lineLength) = ProxyHeader.scan(line.span) else {
+    fatalError("the line that was written isn't read")
+  }
+  expectSame(lineLength, line.count)
+  if header.source?.ipAddress != nil { expectSame(inText.source, header.source) }
   return 0
 }

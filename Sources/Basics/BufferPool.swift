@@ -198,6 +198,17 @@ public struct BufferQueue {
     byteCount += UInt32(truncatingIfNeeded: bytes.count)
   }
 
+  /// Puts bytes ahead of the first buffer's payload. The caller has checked `room` of `head`.
+  public mutating func extendFirst(with bytes: UnsafeRawBufferPointer, in pool: inout BufferPool) {
+    assert(!head.isNone && pool.room(head) >= bytes.count)
+    let (start, count) = (pool.start(head), pool.count(head))
+    let base = pool.base(head) + start
+    (base + bytes.count).copyMemory(from: base, byteCount: count)
+    base.copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
+    pool.setPayload(head, start: start, count: count + bytes.count)
+    byteCount += UInt32(truncatingIfNeeded: bytes.count)
+  }
+
   /// Gives every buffer back.
   public mutating func removeAll(in pool: inout BufferPool) {
     while let id = removeFirst(in: pool) { pool.give(id) }

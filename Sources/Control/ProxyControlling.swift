@@ -11,7 +11,10 @@ public protocol ProxyControlling: Sendable {
   func snapshot() -> Snapshot
   func takeRecords(_ body: (ConnectionRecord) -> Void)
   func rotateTicketKeys()
+  func ticketKeys() -> [TicketKeyList]
+  func addTicketKey(_ key: String, toList place: Int) throws(ProxyError)
   func returnMemory()
+  func clearMaxima()
 }
 
 extension ProxyServer: ProxyControlling {}

@@ -13,7 +13,7 @@ public enum Operation: UInt8, Sendable, CaseIterable {
   // Of a listener: the token's slot index is the listener's index.
   case accept = 1
   // Of a connection: the token's slot is the connection's.
-  case clientReceive, clientSend, clientShutdown, clientCancel, clientClose
+  case clientReceive, clientSend, clientShutdown, clientCancel, clientClose, clientAddress
   case backendConnect, backendReceive, backendSend, backendShutdown, backendCancel, backendClose
   // Of the worker.
   case wake
@@ -104,6 +104,12 @@ public protocol IOEngine: ~Copyable {
 
   /// Tells the peer that nothing more will be sent (FIN).
   mutating func shutdown(_ socket: SocketHandle, _ token: CompletionToken)
+
+  /// Looks which of our addresses a connected socket has; `localAddress` is it when the completion is looked at.
+  mutating func findLocalAddress(of socket: SocketHandle, _ token: CompletionToken)
+
+  /// What `findLocalAddress` has found, while its completion is looked at; nil where it couldn't.
+  var localAddress: Endpoint? { get }
 
   /// Cancels the operations in flight that have the token `target`. Its own completion has `token`.
   mutating func cancel(_ target: CompletionToken, on socket: SocketHandle, _ token: CompletionToken)

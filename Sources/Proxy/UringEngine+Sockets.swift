@@ -42,6 +42,11 @@ extension UringEngine {
     members[socket.ring].ring.install(slot, userData: Internal.shutdown.token(socket))
   }
 
+  /// Only an ordinary descriptor can be asked.
+  public mutating func findLocalAddress(of socket: SocketHandle, _ token: CompletionToken) {
+    members[socket.ring].ring.install(checked(socket), userData: token.rawValue)
+  }
+
   public mutating func cancel(_ target: CompletionToken, on socket: SocketHandle, _ token: CompletionToken) {
     members[socket.ring].ring.cancel(target.rawValue, userData: token.rawValue)
   }

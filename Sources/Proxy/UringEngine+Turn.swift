@@ -102,6 +102,7 @@ extension UringEngine {
     switch token.operation {
     case Operation.clientReceive.rawValue, Operation.backendReceive.rawValue: return received(entry, token)
     case Operation.accept.rawValue: return acceptCompletion(entry, token)
+    case Operation.clientAddress.rawValue: return addressFound(entry, token)
     case Operation.wake.rawValue:
       armWake()
       return Completion(token: token, result: 0, more: true)
@@ -150,6 +151,16 @@ extension UringEngine {
     let result = Glibc.shutdown(entry.result, Int32(SHUT_WR)) == 0 ? 0 : -errno
     Glibc.close(entry.result)
     return Completion(token: CompletionToken(rawValue: token), result: result)
+  }
+
+  /// The socket has an ordinary descriptor for a moment, if one was left.
+  private mutating func addressFound(_ entry: Ring.Entry, _ token: CompletionToken) -> Completion {
+    localAddress = nil
+    if entry.result >= 0 {
+      localAddress = Socket.boundEndpoint(of: entry.result)
+      Glibc.close(entry.result)
+    }
+    return Completion(token: token, result: min(0, entry.result))
   }
 
   mutating func armWake() {

@@ -26,6 +26,7 @@ public struct UringEngine: ~Copyable, IOEngine {
   public let connectionCapacity: Int
   public internal(set) var now: MonotonicTime
   public internal(set) var peerAddress: Endpoint?
+  public internal(set) var localAddress: Endpoint?
   public let ringCount: Int
 
   /// Times that a ring stopped accepting because its table had no slot left.

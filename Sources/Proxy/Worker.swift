@@ -147,6 +147,7 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
     case .clientCancel: c.pointee.client.inFlight -= 1
     case .backendCancel: c.pointee.backend.inFlight -= 1
     case .backendConnect: connected(c, completion.result)
+    case .clientAddress: addressFound(c)
     case .clientClose: socketClosed(c, .client)
     case .backendClose: socketClosed(c, .backend)
     }

@@ -18,6 +18,7 @@ extension Settings.Pool {
           .named("backend", by: \.name, element: Settings.Backend.type),
         required: true),
       Key("forwarded_headers", \.forwardedHeaders, .bool),
+      Key("proxy_protocol", optional: \.proxyProtocol, .word, none: "off"),
       Key("retry", \.retry, .mapping("retries", Settings.Retry.keys, make: { _ in Settings.Retry() })),
     ]
   }

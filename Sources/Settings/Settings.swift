@@ -143,6 +143,9 @@ extension Settings {
       case leastConnections = "least-connections"
       case roundRobin = "round-robin"
     }
+    /// The versions of the PROXY protocol.
+    public enum ProxyProtocol: String, Sendable, CaseIterable { case v1, v2 }
+
     /// Unique among the pools.
     public var name: String
     public var location: SourceLocation
@@ -151,6 +154,8 @@ extension Settings {
     public var backends: [Backend]
     /// Adds X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host to the request's head.
     public var forwardedHeaders = false
+    /// The PROXY header that goes ahead of all else to a backend; nil sends none.
+    public var proxyProtocol: ProxyProtocol? = nil
     public var retry = Retry()
 
     public init(name: String, location: SourceLocation, backends: [Backend]) {

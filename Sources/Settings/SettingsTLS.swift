@@ -40,6 +40,8 @@ extension Settings {
     public var tickets = Tickets()
     /// The path of those whose certificates clients may show, in PEM; nil asks clients for none.
     public var clientCA: Located? = nil
+    /// The path of the lists of those whose certificates have been revoked, in PEM; without `clientCA` always nil.
+    public var clientCRL: Located? = nil
     /// Nil is `required`; without `clientCA` always nil.
     public var clientCertificates: ClientCertificates? = nil
     // Names of algorithms, in order of preference; empty is the default.

@@ -7,8 +7,13 @@ extension Settings.TLS {
     .mapping(
       "TLS", keys, make: { _ in Self(certificates: []) },
       finish: { tls, reader in
-        guard tls.clientCA == nil, tls.clientCertificates != nil, reader.isSound("client_ca") else { return }
-        reader.report("client_certificates", "client certificates need the key \"client_ca\"")
+        guard tls.clientCA == nil, reader.isSound("client_ca") else { return }
+        if tls.clientCertificates != nil {
+          reader.report("client_certificates", "client certificates need the key \"client_ca\"")
+        }
+        if tls.clientCRL != nil {
+          reader.report("client_crl", "a list of revoked certificates needs the key \"client_ca\"")
+        }
       })
   }
 
@@ -21,6 +26,7 @@ extension Settings.TLS {
       Key("record_layer", \.recordLayer, .word),
       Key("tickets", \.tickets, Tickets.type),
       Key("client_ca", optional: \.clientCA, .located(.path())),
+      Key("client_crl", optional: \.clientCRL, .located(.path())),
       Key("client_certificates", optional: \.clientCertificates, .word),
       Key("ciphers", \.ciphers, .oneOrMore(.located(.ciphers))),
       Key("cipher_suites", \.cipherSuites, .oneOrMore(.located(.algorithm))),

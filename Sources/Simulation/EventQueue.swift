@@ -11,6 +11,7 @@ enum WorldEvent {
   case receive(SimulatedSocket, sequence: Int)
   case send(SimulatedSocket, sequence: Int)
   case shutdown(SimulatedSocket, CompletionToken)
+  case address(SimulatedSocket, CompletionToken)
   case connect(SimulatedSocket, CompletionToken, result: Int32)
   case cancel(SimulatedSocket, target: CompletionToken, CompletionToken)
   case close(SimulatedSocket, reset: Bool, CompletionToken)

@@ -1,4 +1,5 @@
 internal import Basics
+internal import Wire
 
 /// A backend's end of one connection: reads the head, answers, echoes frames.
 final class SimulatedBackend {
@@ -27,6 +28,8 @@ final class SimulatedBackend {
   private var isAwake = false
   private var isUpgraded = false
   private var hasAnswered = false
+  /// Who the client is by the PROXY header; nil before that is whole.
+  private var introduced: ProxyHeader?
   private var finishesWhenSent = false
   private(set) var isDone = false
   private var inbox = ByteStream()
@@ -86,6 +89,8 @@ extension SimulatedBackend {
   private func read(_ world: SimulatedWorld) {
     inbox.append(socket.toPeer.take(Int.random(in: 1...40_000, using: &random)))
     world.poke(socket)
+    if world.introducesClients && introduced == nil { readIntroduction(world) }
+    guard !world.introducesClients || introduced != nil else { return }
     if !hasAnswered { readHead(world) }
     guard isUpgraded else { return }
     while case .frame(let frame, let length) = SimulatedFrame.read(inbox) {
@@ -99,11 +104,32 @@ extension SimulatedBackend {
     }
   }
 
+  private func readIntroduction(_ world: SimulatedWorld) {
+    let bytes = Array(inbox.first(inbox.count))
+    switch ProxyHeader.scan(bytes.span) {
+    case .incomplete: break
+    case .malformed(let error): world.violate("backend \(id) got a broken PROXY header: \(error)")
+    case .complete(let header, let length):
+      introduced = header
+      inbox.drop(length)
+    }
+  }
+
+  /// Each connection is introduced as the client that it belongs to.
+  private func checkIntroduction(_ world: SimulatedWorld) {
+    guard let introduced, let clientID, world.clients.indices.contains(clientID) else { return }
+    let client = world.clients[clientID]
+    if introduced.source != client.address || introduced.destination?.ipAddress == nil {
+      world.violate("backend \(id) was introduced to another than \(client.description): \(introduced)")
+    }
+  }
+
   private func readHead(_ world: SimulatedWorld) {
     guard let length = SimulatedHead.length(inbox) else { return }
     let head = String(decoding: inbox.take(length), as: UTF8.self)
     hasAnswered = true
     clientID = SimulatedHead.client(in: head)
+    checkIntroduction(world)
     if plan != .healthy { excuseClient(in: world) }
     answer(head)
   }

@@ -20,6 +20,7 @@ public struct SimulatedEngine: ~Copyable, IOEngine {
   public func readWorkClock() -> UInt64 { world.readWorkClock() }
   public var hasReceiveBuffers: Bool { buffers.freeCount > 0 }
   public var peerAddress: Endpoint? { world.peerAddress }
+  public var localAddress: Endpoint? { world.localAddress }
 
   // MARK: Accepting
 
@@ -87,6 +88,12 @@ public struct SimulatedEngine: ~Copyable, IOEngine {
     guard let socket = world.socket(handle, for: "shutdown") else { return }
     world.begin(.shutdown, token, on: socket)
     world.schedule(.shutdown(socket, token))
+  }
+
+  public mutating func findLocalAddress(of handle: SocketHandle, _ token: CompletionToken) {
+    guard let socket = world.socket(handle, for: "a look for its address") else { return }
+    world.begin(.address, token, on: socket)
+    world.schedule(.address(socket, token))
   }
 
   public mutating func cancel(

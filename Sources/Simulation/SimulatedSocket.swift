@@ -63,7 +63,7 @@ final class SimulatedSocket {
   var closesWithReset: Bool?
   private var sequence = 0
 
-  enum Verb { case receive, send, shutdown, connect, cancel, close }
+  enum Verb { case receive, send, shutdown, connect, cancel, close, address }
 
   init(id: Int, peer: Peer, capacity: Int) {
     self.id = id

@@ -43,6 +43,10 @@ final class SimulatedWorld {
   var tokens: Set<CompletionToken> = []
   var held = BuffersInFlight()
   var peerAddress: Endpoint?
+  /// What a look for the proxy's own address has found.
+  var localAddress: Endpoint?
+  /// True exactly when backends expect a PROXY header.
+  var introducesClients = false
 
   var clients: [SimulatedClient] = []
   var backends: [SimulatedBackend] = []
@@ -142,7 +146,7 @@ final class SimulatedWorld {
   /// Notes an operation as in flight, and that the rules allow it.
   func begin(_ verb: SimulatedSocket.Verb, _ token: CompletionToken, on socket: SimulatedSocket) {
     switch verb {
-    case .receive, .send, .shutdown, .connect, .close:
+    case .receive, .send, .shutdown, .connect, .close, .address:
       if socket.inFlight.contains(where: { $0.verb == verb }) {
         violate("two of \(verb) in flight on socket #\(socket.id)")
       }
@@ -176,6 +180,7 @@ final class SimulatedWorld {
     let next = ready[readyNext]
     readyNext += 1
     peerAddress = next.address
+    localAddress = next.completion.result == 0 ? Simulation.proxyEndpoint : nil
     noteGone(next)
     if let socket = next.socket, !next.completion.more {
       socket.forget(next.completion.token)

@@ -64,6 +64,9 @@ public struct Simulation {
     .ip(IPAddress(ipv4: 0x0a01_0000 + $0), port: 9001)
   }
 
+  /// Where clients have connected to, whatever the listener's address.
+  static let proxyEndpoint = Endpoint.ip(IPAddress(ipv4: 0x0a02_0001), port: 443)
+
   /// The world as its driver sees it. To be taken once.
   public func makeEngine() -> SimulatedEngine { SimulatedEngine(world: world) }
 

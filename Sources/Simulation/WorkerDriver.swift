@@ -26,6 +26,7 @@ public struct WorkerDriver: ~Copyable, SimulatedDriver {
     world = simulation.world
     self.topology = topology
     self.shared = shared
+    world.introducesClients = topology.settings.pools.contains { $0.proxyProtocol != nil }
     watch = StormWatch(rate)
     worker = Worker(
       engine: simulation.makeEngine(), shared: shared, topology: topology, seed: simulation.seed)

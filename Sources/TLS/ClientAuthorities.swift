@@ -3,6 +3,7 @@ internal import COpenSSL
 /// Whose certificates clients may or must show.
 final class ClientAuthorities {
   private let certificates: [OpaquePointer]
+  private let revocations: RevocationLists?
   private let store: OpaquePointer
   private let isRequired: Bool
 
@@ -10,11 +11,22 @@ final class ClientAuthorities {
     isRequired = source.isRequired
     guard let store = X509_STORE_new() else { throw .library("make a store of certificates") }
     self.store = store
+    let certificates: [OpaquePointer]
     do throws(TLSError) {
       certificates = try LoadedCertificate.readCertificates(source.authorities, library)
     } catch {
       X509_STORE_free(store)
       throw error.about(.clientCertificateAuthorities)
+    }
+    self.certificates = certificates
+    do throws(TLSError) {
+      revocations = try source.revocations.map { source throws(TLSError) in
+        try RevocationLists(source, of: certificates, library)
+      }
+    } catch {
+      certificates.forEach { X509_free($0) }
+      X509_STORE_free(store)
+      throw error.about(.clientRevocations)
     }
     // Whoever is named in the file is trusted, also where its own issuer isn't in it.
     _ = X509_STORE_set_flags(store, UInt(X509_V_FLAG_PARTIAL_CHAIN))
@@ -23,12 +35,15 @@ final class ClientAuthorities {
         throw TLSError.library("trust \(source.authorities.name)").about(.clientCertificateAuthorities)
       }
     }
+    try revocations?.apply(to: store)
   }
 
   deinit {
     X509_STORE_free(store)
     certificates.forEach { X509_free($0) }
   }
+
+  func warnings(_ now: WallTime) -> [String] { revocations?.warnings(now, of: certificates) ?? [] }
 
   /// A store of its own for verifying: OpenSSL would also complete our own chains from the SSL_CTX's.
   func apply(to context: OpaquePointer) throws(TLSError) {
@@ -55,6 +70,7 @@ final class ClientAuthorities {
       _ = X509_digest(certificate, EVP_sha256(), &digest, &count)
       bytes += digest.prefix(Int(count))
     }
+    bytes += revocations?.digest ?? []
     _ = EVP_Digest(bytes, bytes.count, &digest, &count, EVP_sha256(), nil)
     return Array(digest.prefix(Int(count)))
   }

@@ -10,10 +10,10 @@ struct PEMText: ~Copyable {
   /// Reads the bytes; lives as long as this value.
   let bio: OpaquePointer
 
-  init(_ source: TLSConfiguration.Source) throws(TLSError) {
+  init(_ source: TLSConfiguration.Source, limit: Int = limit) throws(TLSError) {
     let bytes =
       switch source {
-      case .file(let path): try Self.read(path)
+      case .file(let path): try Self.read(path, limit)
       case .text(let text, _): Self.copy(text)
       }
     guard let bio = BIO_new_mem_buf(bytes.baseAddress, Int32(bytes.count)) else {
@@ -47,7 +47,7 @@ struct PEMText: ~Copyable {
     return bytes
   }
 
-  private static func read(_ path: String) throws(TLSError) -> UnsafeMutableRawBufferPointer {
+  private static func read(_ path: String, _ limit: Int) throws(TLSError) -> UnsafeMutableRawBufferPointer {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw unreadable(path, errno) }
     defer { close(descriptor) }

@@ -48,7 +48,13 @@ extension TLSConfiguration {
     let loaded = certificates.enumerated().compactMap { index, certificate in
       try? LoadedCertificate(certificate, index: index, library: library)
     }
-    return loaded.flatMap { warnings(about: $0, now) } + ticketFiles.compactMap(readableByAll)
+    return loaded.flatMap { warnings(about: $0, now) } + clientWarnings(now, library)
+      + ticketFiles.compactMap(readableByAll)
+  }
+
+  private func clientWarnings(_ now: WallTime, _ library: TLSLibrary) -> [TLSWarning] {
+    guard let clients = clientCertificates.flatMap({ try? ClientAuthorities($0, library) }) else { return [] }
+    return clients.warnings(now).map { TLSWarning(subject: .clientRevocations, description: $0) }
   }
 
   private func warnings(about certificate: LoadedCertificate, _ now: WallTime) -> [TLSWarning] {

@@ -40,11 +40,14 @@ public struct TLSConfiguration: Sendable, Equatable {
   public struct ClientCertificates: Sendable, Equatable {
     /// Certificates in PEM, each trusted for itself.
     public var authorities: Source
+    /// Their lists of those that they have revoked, in PEM; nil looks at none.
+    public var revocations: Source?
     /// True exactly when a client without a certificate is refused.
     public var isRequired: Bool
 
-    public init(authorities: Source, isRequired: Bool) {
+    public init(authorities: Source, revocations: Source? = nil, isRequired: Bool) {
       self.authorities = authorities
+      self.revocations = revocations
       self.isRequired = isRequired
     }
   }

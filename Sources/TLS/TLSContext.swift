@@ -37,6 +37,8 @@ public final class TLSContext {
     }
     try checkAlgorithms(configuration, library)
     certificates = try Self.load(configuration, library)
+    hasECDSA = certificates.contains { $0.summary.keyType.hasPrefix("ECDSA") }
+    hasRSA = certificates.contains { $0.summary.keyType.hasPrefix("RSA") }
     clients = try configuration.clientCertificates.map { source throws(TLSError) in
       try ClientAuthorities(source, library)
     }
@@ -83,8 +85,8 @@ public final class TLSContext {
 
   /// What is served, in the configuration's order.
   /// True exactly when some certificate has a key of the kind.
-  public var hasECDSA: Bool { certificates.contains { $0.summary.keyType.hasPrefix("ECDSA") } }
-  public var hasRSA: Bool { certificates.contains { $0.summary.keyType.hasPrefix("RSA") } }
+  public let hasECDSA: Bool
+  public let hasRSA: Bool
 
   public var certificateSummaries: [CertificateSummary] { certificates.map(\.summary) }
 

@@ -17,6 +17,8 @@ public struct TLSError: Error, Sendable, Equatable, CustomStringConvertible {
     case badTicketKeys
     /// An OCSP response that can't be stapled to its certificate.
     case badStaple
+    /// A list of revoked certificates that isn't its authority's.
+    case badRevocations
     /// A word that OpenSSL doesn't know: a cipher, a group, a signature algorithm.
     case unknownWord
     /// Nothing of the user's making: OpenSSL refused a set-up that always works.
@@ -31,6 +33,7 @@ public struct TLSError: Error, Sendable, Equatable, CustomStringConvertible {
     case ticketKeys(Int)
     case fleetSecret
     case clientCertificateAuthorities
+    case clientRevocations
     case ciphers(Int)
     case cipherSuites(Int)
     case groups(Int)

@@ -8,7 +8,7 @@ enum TicketKeyFile {
   typealias Loaded = (keys: [TicketKey], sealing: Int)
 
   /// HAProxy's TLS_TICKETS_NO.
-  private static let linesUsed = 3
+  static let linesUsed = 3
 
   /// - Throws: which of the sources is wrong, and why.
   static func load(_ sources: [TLSConfiguration.Source]) throws(TLSError) -> Loaded {
@@ -92,6 +92,12 @@ enum TicketKeyFile {
     var line = line.drop(while: isSpace)
     while let last = line.last, isSpace(last) { line = line.dropLast() }
     return line
+  }
+
+  /// Nil for what isn't a line of such a file.
+  static func key(_ line: String, created: WallTime) -> TicketKey? {
+    var line = line
+    return line.withUTF8 { key(fromBase64: UnsafeRawBufferPointer($0), created) }
   }
 
   /// 64 characters make 48 bytes, 108 make 80 and one `=` stands for what is lacking.

@@ -124,6 +124,29 @@ public final class TicketKeys: Sendable {
     return (keys, Int(current - first))
   }
 
+  /// Adds a key to those of a file in HAProxy's form, as HAProxy does: the one that was last seals, and the
+  /// oldest goes.
+  /// - Parameter base64: as a line of HAProxy's form.
+  public func add(base64: String, wallTime: WallTime) throws(TLSError) {
+    guard let key = TicketKeyFile.key(base64, created: wallTime) else {
+      throw TLSError(.badTicketKeys, "no base64 of a ticket key's 48 or 80 bytes")
+    }
+    let problem = state.withLock { state -> String? in
+      guard case .files = state.source, state.keys.count == TicketKeyFile.linesUsed,
+        state.sealing == TicketKeyFile.linesUsed - 2
+      else { return "only to keys of a file of base64 lines can one be added" }
+      // Contexts have been made for the sizes that there are.
+      guard state.keys.contains(where: { $0.size == key.size }) else {
+        return "a ticket key here has \(state.keys[0].size.byteCount) bytes"
+      }
+      guard !state.keys.contains(where: { $0.hasName(of: key) }) else { return "there is a key of that name" }
+      state.keys.removeFirst()
+      state.keys.append(key)
+      return nil
+    }
+    if let problem { throw TLSError(.badTicketKeys, problem) }
+  }
+
   /// Keys that open tickets now.
   public var count: Int { state.withLock { $0.keys.count } }
 

@@ -41,6 +41,14 @@ public enum Socket {
     return descriptor
   }
 
+  /// Whether a listening socket's clients are kept from us until their first bytes have come (TCP_DEFER_ACCEPT):
+  /// who says nothing takes no slot, and accepting and receiving take one turn. After a second without any they
+  /// come all the same. Of no effect on sockets that aren't TCP's.
+  public static func setAwaitsFirstBytes(_ descriptor: Int32, _ awaits: Bool) {
+    var seconds: Int32 = awaits ? 1 : 0
+    setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_DEFER_ACCEPT, &seconds, 4)
+  }
+
   private static func setOptions(
     of descriptor: Int32, _ address: SocketAddress, _ endpoint: Endpoint
   ) throws(SocketError) {

@@ -9,8 +9,15 @@ public struct ProxyHeader: Hashable, Sendable {
     public var client: UInt8
     /// Zero exactly when the client's certificate was verified.
     public var verify: UInt32
+    /// Such as `TLSv1.3`.
     public var version: [UInt8]
     public var cipher: [UInt8]
+    /// Of the client's certificate's subject, in UTF-8.
+    public var commonName: [UInt8] = []
+    /// What the certificate that the client was shown is signed with, such as `RSA-SHA256`.
+    public var signatureAlgorithm: [UInt8] = []
+    /// And its key, such as `EC256`.
+    public var keyAlgorithm: [UInt8] = []
 
     public init(client: UInt8 = 1, verify: UInt32 = 1, version: [UInt8] = [], cipher: [UInt8] = []) {
       self.client = client

@@ -1,4 +1,4 @@
-internal import Basics
+public import Basics
 
 extension ProxyHeader {
   /// Appends the header in version 2. Parts that are empty are left out; the unique identifier is cut at
@@ -6,76 +6,89 @@ extension ProxyHeader {
   ///
   /// - Parameter withChecksum: adds a CRC32C over the header.
   public func encodeV2(to output: inout [UInt8], withChecksum: Bool = false) {
+    var parts: [UInt8] = []
+    if !isLocal { appendParts(to: &parts) }
+    Self.encodeV2(
+      isLocal: isLocal, from: source, to: destination, parts: parts, withChecksum: withChecksum, into: &output
+    )
+  }
+
+  /// Appends a header in version 2 with a checksum, without memory of its own.
+  /// - Parameters:
+  ///   - source: the client; nil where it isn't known or, on a unix socket, has no name.
+  ///   - parts: what `ProxyHeaderPart` and the like have appended.
+  public static func encodeV2(
+    from source: Endpoint?, to destination: Endpoint?, parts: [UInt8], into output: inout [UInt8]
+  ) {
+    encodeV2(
+      isLocal: false, from: source, to: destination, parts: parts, withChecksum: true, into: &output)
+  }
+
+  private static func encodeV2(
+    isLocal: Bool, from source: Endpoint?, to destination: Endpoint?, parts: [UInt8], withChecksum: Bool,
+    into output: inout [UInt8]
+  ) {
     let start = output.count
-    output += ProxyHeaderV2.signature + [isLocal ? 0x20 : 0x21, 0, 0, 0]
+    output.append(contentsOf: ProxyHeaderV2.signature)
+    output.append(isLocal ? 0x20 : 0x21)
+    output.appendBigEndian(0, 3)
     if !isLocal {
-      output[start + 13] = encodeAddresses(to: &output)
-      encodeParts(to: &output)
+      output[start + 13] = encodeAddresses(from: source, to: destination, into: &output)
+      output.append(contentsOf: parts)
     }
-    if withChecksum { Self.encode(ProxyHeaderV2.PartType.checksum, [0, 0, 0, 0], to: &output) }
-    let length = output.count - start - ProxyHeaderV2.fixedLength
-    assert(length <= 65535)
-    output[start + 14] = UInt8(truncatingIfNeeded: length >> 8)
-    output[start + 15] = UInt8(truncatingIfNeeded: length)
-    if withChecksum { Self.seal(&output, from: start) }
+    if withChecksum {
+      output.append(ProxyHeaderPart.checksum.rawValue)
+      output.appendBigEndian(4 << 32, 6)
+    }
+    output.setBigEndian16(output.count - start - ProxyHeaderV2.fixedLength, at: start + 14)
+    if withChecksum { seal(&output, from: start) }
   }
 
   /// Appends the addresses and returns the family; 0 when there is no pair of one family.
-  private func encodeAddresses(to output: inout [UInt8]) -> UInt8 {
+  private static func encodeAddresses(
+    from source: Endpoint?, to destination: Endpoint?, into output: inout [UInt8]
+  ) -> UInt8 {
     switch (source, destination) {
     case (.ip(let source, let sourcePort), .ip(let destination, let destinationPort)):
       let isV4 = source.isIPv4 && destination.isIPv4
-      for address in [source, destination] {
-        if !isV4 { output.appendBigEndian(address.high, 8) }
-        output.appendBigEndian(address.low, isV4 ? 4 : 8)
-      }
+      encode(source, isV4, into: &output)
+      encode(destination, isV4, into: &output)
       output.appendBigEndian(UInt64(sourcePort), 2)
       output.appendBigEndian(UInt64(destinationPort), 2)
       return isV4 ? 0x11 : 0x21
     case (.unix(let source), .unix(let destination)):
-      for path in [source, destination] {
-        let text = path.utf8.prefix(108)
-        // `@name` is ours for the abstract namespace, whose first byte is NUL.
-        output += text.first == 0x40 ? [0] + text.dropFirst() : Array(text)
-        output += [UInt8](repeating: 0, count: 108 - text.count)
-      }
+      encode(path: source, into: &output)
+      encode(path: destination, into: &output)
+      return 0x31
+    case (nil, .unix(let destination)):
+      // Clients seldom bind their end of a unix socket.
+      encode(path: "", into: &output)
+      encode(path: destination, into: &output)
       return 0x31
     default: return 0x00
     }
   }
 
-  private func encodeParts(to output: inout [UInt8]) {
-    if !alpn.isEmpty { Self.encode(ProxyHeaderV2.PartType.alpn, alpn, to: &output) }
-    if !authority.isEmpty { Self.encode(ProxyHeaderV2.PartType.authority, authority, to: &output) }
-    if !uniqueID.isEmpty {
-      Self.encode(ProxyHeaderV2.PartType.uniqueID, Array(uniqueID.prefix(128)), to: &output)
-    }
-    guard let tls else { return }
-    var body = [tls.client]
-    body.appendBigEndian(UInt64(tls.verify), 4)
-    if !tls.version.isEmpty { Self.encode(ProxyHeaderV2.PartType.tlsVersion, tls.version, to: &body) }
-    if !tls.cipher.isEmpty { Self.encode(ProxyHeaderV2.PartType.tlsCipher, tls.cipher, to: &body) }
-    Self.encode(ProxyHeaderV2.PartType.tls, body, to: &output)
+  private static func encode(_ address: IPAddress, _ isV4: Bool, into output: inout [UInt8]) {
+    if !isV4 { output.appendBigEndian(address.high, 8) }
+    output.appendBigEndian(address.low, isV4 ? 4 : 8)
   }
 
-  private static func encode(_ type: Int, _ value: [UInt8], to output: inout [UInt8]) {
-    output.append(UInt8(truncatingIfNeeded: type))
-    output.appendBigEndian(UInt64(value.count), 2)
-    output += value
+  /// `@name` is ours for the abstract namespace, whose first byte is NUL.
+  private static func encode(path: String, into output: inout [UInt8]) {
+    let end = output.count + 108
+    for byte in path.utf8.prefix(108) {
+      let isAbstract = byte == 0x40 && output.count == end - 108
+      output.append(isAbstract ? 0 : byte)
+    }
+    while output.count < end { output.append(0) }
   }
 
   /// The checksum is the last part: its bytes are zero until here.
   private static func seal(_ output: inout [UInt8], from start: Int) {
     var sum = CRC32C()
-    for byte in output[start...] { sum.add(byte) }
+    for index in start..<output.count { sum.add(output[index]) }
     output.removeLast(4)
     output.appendBigEndian(UInt64(sum.value), 4)
-  }
-}
-
-extension [UInt8] {
-  /// The lowest `count` bytes of a number, in network byte order.
-  mutating func appendBigEndian(_ value: UInt64, _ count: Int) {
-    for place in (0..<count).reversed() { append(UInt8(truncatingIfNeeded: value >> (8 * UInt64(place)))) }
   }
 }

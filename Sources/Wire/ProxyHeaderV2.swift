@@ -5,16 +5,6 @@ struct ProxyHeaderV2 {
   static let signature: [UInt8] = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a]
   static let fixedLength = 16
 
-  enum PartType {
-    static let alpn = 0x01
-    static let authority = 0x02
-    static let checksum = 0x03
-    static let uniqueID = 0x05
-    static let tls = 0x20
-    static let tlsVersion = 0x21
-    static let tlsCipher = 0x23
-  }
-
   let limit: Int
 
   func scan(_ bytes: Span<UInt8>) throws(ProxyHeaderError) -> ProxyHeaderScan {
@@ -82,14 +72,14 @@ struct ProxyHeaderV2 {
       guard let type = reader.number(1, in: bytes), let part = reader.part(lengthBytes: 2, in: bytes) else {
         throw .structure
       }
-      switch type {
-      case PartType.alpn: header.alpn = copy(part, bytes)
-      case PartType.authority: header.authority = copy(part, bytes)
-      case PartType.uniqueID:
-        guard part.rest.count <= 128 else { throw .tooLong }
+      switch ProxyHeaderPart(rawValue: UInt8(type)) {
+      case .alpn: header.alpn = copy(part, bytes)
+      case .authority: header.authority = copy(part, bytes)
+      case .uniqueID:
+        guard part.rest.count <= ProxyHeader.uniqueIDLimit else { throw .tooLong }
         header.uniqueID = copy(part, bytes)
-      case PartType.checksum: try check(part.rest, in: bytes, end: end)
-      case PartType.tls: header.tls = try tls(part, in: bytes)
+      case .checksum: try check(part.rest, in: bytes, end: end)
+      case .tls: header.tls = try tls(part, in: bytes)
       default: break
       }
     }
@@ -111,8 +101,14 @@ struct ProxyHeaderV2 {
       guard let type = part.number(1, in: bytes), let value = part.part(lengthBytes: 2, in: bytes) else {
         throw .structure
       }
-      if type == PartType.tlsVersion { tls.version = copy(value, bytes) }
-      if type == PartType.tlsCipher { tls.cipher = copy(value, bytes) }
+      switch ProxyHeaderPart(rawValue: UInt8(type)) {
+      case .tlsVersion: tls.version = copy(value, bytes)
+      case .tlsCommonName: tls.commonName = copy(value, bytes)
+      case .tlsCipher: tls.cipher = copy(value, bytes)
+      case .tlsSignatureAlgorithm: tls.signatureAlgorithm = copy(value, bytes)
+      case .tlsKeyAlgorithm: tls.keyAlgorithm = copy(value, bytes)
+      default: break
+      }
     }
     return tls
   }

@@ -59,6 +59,40 @@ import Testing
 }
 
 @Suite struct BufferQueueTests {
+  private func fill(_ buffer: BufferID, _ bytes: [UInt8], _ pool: inout BufferPool) {
+    let start = pool.start(buffer)
+    (pool.base(buffer) + start).copyMemory(from: bytes, byteCount: bytes.count)
+    pool.setPayload(buffer, start: start, count: bytes.count)
+  }
+
+  @Test func bytesGoAheadOfTheFirstBuffersPayload() throws {
+    var pool = BufferPool(count: 2)
+    var queue = BufferQueue()
+    for bytes in [[1, 2, 3], [4]] as [[UInt8]] {
+      let buffer = try unwrap(pool.take())
+      fill(buffer, bytes, &pool)
+      queue.append(buffer, in: &pool)
+    }
+    [UInt8]([7, 8, 9, 10]).withUnsafeBytes { queue.extendFirst(with: $0, in: &pool) }
+    #expect(queue.byteCount == 8 && queue.bufferCount == 2)
+    #expect(Array(pool.bytes(queue.head)) == [7, 8, 9, 10, 1, 2, 3])
+    #expect(pool.room(queue.head) == BufferPool.payload - 7)
+    #expect(Array(pool.bytes(queue.last)) == [4])
+    queue.removeAll(in: &pool)
+  }
+
+  @Test func theFirstBufferCanBeFilledToItsEnd() throws {
+    var pool = BufferPool(count: 1)
+    var queue = BufferQueue()
+    let buffer = try unwrap(pool.take())
+    fill(buffer, [UInt8](repeating: 5, count: BufferPool.payload - 3), &pool)
+    queue.append(buffer, in: &pool)
+    [UInt8]([1, 2, 3]).withUnsafeBytes { queue.extendFirst(with: $0, in: &pool) }
+    #expect(pool.room(buffer) == 0)
+    #expect(Array(pool.bytes(buffer)) == [1, 2, 3] + [UInt8](repeating: 5, count: BufferPool.payload - 3))
+    queue.removeAll(in: &pool)
+  }
+
   @Test func anEmptyQueueHasNothing() {
     let pool = BufferPool(count: 1)
     var queue = BufferQueue()

@@ -13,6 +13,7 @@ final class FakeProxy: ProxyControlling {
     var records: [ConnectionRecord] = []
     var calls: [String] = []
     var refusal: ProxyError?
+    var ticketKeys: [TicketKeyList] = []
   }
 
   let state: Mutex<State>
@@ -29,6 +30,14 @@ final class FakeProxy: ProxyControlling {
   func waitUntilEnded() { note("wait") }
   func rotateTicketKeys() { note("rotate") }
   func returnMemory() {}
+  func clearMaxima() { note("clear maxima") }
+  func ticketKeys() -> [TicketKeyList] { state.withLock { $0.ticketKeys } }
+
+  func addTicketKey(_ key: String, toList place: Int) throws(ProxyError) {
+    note("add \(key) to \(place)")
+    if let refusal = state.withLock({ $0.refusal }) { throw refusal }
+  }
+
   func snapshot() -> Snapshot { state.withLock { $0.snapshot } }
 
   func apply(_ settings: Settings) throws(ProxyError) {

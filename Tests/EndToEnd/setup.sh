@@ -6,7 +6,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 venv=${1:-$(cd "$here/../.." && pwd)/.venv}
 
 missing=""
-for pair in nginx:nginx socat:socat curl:curl openssl:openssl node:nodejs chromium:chromium; do
+for pair in nginx:nginx haproxy:haproxy socat:socat curl:curl openssl:openssl node:nodejs chromium:chromium; do
   command -v "${pair%%:*}" >/dev/null 2>&1 || [ -x "/usr/sbin/${pair%%:*}" ] || missing="$missing ${pair##*:}"
 done
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"

@@ -137,6 +137,33 @@ def test_show_stat_counts(gate):
     eventually(lambda: proxy.stat()[("chat", "one")]["scur"] == "0")
 
 
+def test_clear_counters_lets_them_begin_anew_and_forgets_no_connection(gate):
+    proxy, plain, _, backend = gate
+    with dial(plain) as client:
+        served, request, _ = open_pair(client, backend)
+        eventually(lambda: proxy.stat()[("chat", "one")]["stot"] == "1", what="stot")
+        total = proxy.info()["CumConns"]
+        with dial(plain) as second:
+            open_pair(second, backend)[0].close()
+        eventually(lambda: proxy.stat()[("chat", "one")]["scur"] == "1", what="scur")
+        assert proxy.stat()[("chat", "one")]["smax"] == "2"
+        assert proxy.ask("clear counters") == "\n"
+        row = proxy.stat()[("chat", "one")]
+        assert (row["stot"], row["smax"]) == ("2", "1")
+        assert proxy.ask("clear counters all") == "\n"
+        table = proxy.stat()
+        for row in (table[("plain", "FRONTEND")], table[("chat", "one")], table[("chat", "BACKEND")]):
+            assert (row["stot"], row["bin"], row["bout"], row["scur"]) == ("0", "0", "0", "1")
+        assert int(proxy.info()["CumConns"]) == int(total) + 1
+        sent = client_frame(TEXT, b"x" * 100)
+        client.sendall(sent)
+        read_exactly(served, len(sent))
+        eventually(lambda: proxy.stat()[("chat", "one")]["bin"] == str(len(sent)), what="bin")
+        assert "Success=1" in proxy.ask("reload")
+        assert proxy.stat()[("chat", "one")]["bin"] == str(len(sent))
+        served.close()
+
+
 def test_commands_are_separated_by_semicolons(gate):
     said = socat(gate[0], "show info; show stat\n")
     info, table = said.split("\n\n")[:2]

@@ -201,6 +201,32 @@ def test_a_reload_keeps_derived_and_random_keys(tidegate, certificates, echo, fo
 
 
 @VERSIONS
+@pytest.mark.parametrize("size", [48, 80])
+def test_the_stats_socket_names_keys_and_takes_another(tidegate, certificates, echo, folder, version, size):
+    path = haproxy_file(folder / "t.keys", *(key(n, size) for n in (10, 20, 30)))
+    settings, where = settings_with(certificates, echo, {"keys": path})
+    proxy = tidegate(settings)
+
+    def names():
+        rows = [line.split(" ") for line in proxy.ask("show tls-keys 0").splitlines() if line.startswith("0.")]
+        return [(int(row[1][:2], 16), row[3]) for row in rows]
+
+    assert proxy.ask("show tls-keys") == f"# id (file)\n0 ({path})\n\n"
+    assert names() == [(10, "decrypting"), (20, "encrypting"), (30, "decrypting")]
+    shown = proxy.ask("show tls-keys *")
+    assert all(line not in shown for line in path.read_text().split()) and (bytes([21]) * 8).hex() not in shown
+    _, session = connect(where, version, certificates)
+    assert "added" in proxy.ask(f"set ssl tls-key {path} {base64.b64encode(key(40, size)).decode()}")
+    assert names() == [(20, "decrypting"), (30, "encrypting"), (40, "decrypting")]
+    assert connect(where, version, certificates, session)[0]
+    saved = folder / "session.pem"
+    s_client(where, version, "-sess_out", saved)
+    assert saved_ticket(saved)[:16] == bytes([30]) * 16
+    assert "Success=1" in proxy.ask("reload")
+    assert names()[0][0] == 10
+
+
+@VERSIONS
 def test_a_bad_file_at_a_reload_changes_nothing(tidegate, certificates, echo, folder, version):
     path = haproxy_file(folder / "tickets.keys", key(1), key(11), key(21))
     settings, where = settings_with(certificates, echo, {"keys": path})

@@ -31,6 +31,7 @@ import Testing
     pools:
       - name: chat
         backends: [{name: a, address: "10.0.0.1:1", weight: 50, connections: 7}, {name: c, address: "10.0.0.3:1"}]
+        proxy_protocol: v1
         retry: {attempts: 1}
       - {name: more, backends: ["10.0.0.9:1"]}
     admin: {stats_socket: {path: /s}}
@@ -66,6 +67,7 @@ import Testing
         "pool \"chat\": backend \"a\": weight is now 50, was 100",
         "pool \"chat\": backend \"a\": connections is now 7, was not set",
         "pool \"chat\": backend \"c\" is added",
+        "pool \"chat\": proxy_protocol is now v1, was off",
         "pool \"chat\": retry.attempts is now 1, was 3",
         "pool \"more\" is added",
         "log.connections is now off, was \"stdout\"",

@@ -75,6 +75,9 @@ import Testing
       "{bind: \"0.0.0.0:1\", pool: chat, tls: {certificates: [{certificate: a, key: b}], client_certificates: optional}}",
       "1:114: client certificates need the key \"client_ca\""),
     Complaint(
+      "{bind: \"0.0.0.0:1\", pool: chat, tls: {certificates: [{certificate: a, key: b}], client_crl: c}}",
+      "1:105: a list of revoked certificates needs the key \"client_ca\""),
+    Complaint(
       "{bind: \"0.0.0.0:1\", pool: chat, tls: {certificates: [{certificate: a, key: b}], client_ca: c, client_certificates: maybe}}",
       "1:128: expected one of required, optional, got \"maybe\""),
     Complaint(
@@ -140,6 +143,12 @@ import Testing
       "{name: chat, backends: [\"10.0.0.1:1\"], balance: hash, forwarded_headers: maybe, retry: {attempts: 0}}",
       "2:57: expected one of least-connections, round-robin, got \"hash\"",
       "2:82: expected on or off, got \"maybe\"", "2:107: must be from 1 to 100, got 0"),
+    Complaint(
+      "{name: chat, backends: [\"10.0.0.1:1\"], proxy_protocol: v3}",
+      "2:64: expected one of v1, v2, got \"v3\"; did you mean \"v1\"?"),
+    Complaint(
+      "{name: chat, backends: [\"10.0.0.1:1\"], proxy_protocol: {from: 10.0.0.1}}",
+      "2:64: expected one of v1, v2, got a mapping"),
   ])
   func `Pools`(complaint: Complaint) {
     #expect(Self.complaints(pools: complaint.yaml) == complaint.lines.map { "t.yaml:" + $0 })

@@ -23,9 +23,9 @@ import Testing
     #expect(settings == everyKeyExpected)
     #expect(settings.listeners[0].location.line == 7)
     #expect(settings.listeners[0].location.column == 5)
-    #expect(settings.listeners[0].tls?.groups[1].location.line == 26)
+    #expect(settings.listeners[0].tls?.groups[1].location.line == 27)
     #expect(settings.listeners[0].tls?.groups[1].location.column == 24)
-    #expect(settings.pools[0].location.line == 32)
+    #expect(settings.pools[0].location.line == 33)
   }
 
   @Test func `Sections without a key and explicit absence are fine`() throws {
@@ -115,6 +115,7 @@ private let everyKey = """
         record_layer: openssl
         tickets: {lifetime: 1h, keys: t.key}
         client_ca: /ca
+        client_crl: /crl
         client_certificates: optional
         ciphers: ECDHE+AESGCM:!SHA1
         cipher_suites: [TLS_AES_128_GCM_SHA256]
@@ -128,6 +129,7 @@ private let everyKey = """
       balance: round-robin
       backends: [{name: a, address: "10.0.0.1:9001", weight: 0, connections: 5}, {address: "[::1]:1"}]
       forwarded_headers: on
+      proxy_protocol: v2
       retry: {attempts: 2}
   deadlines: {first_byte: 1s, handshaking: 2s, upgrading: 3s, connecting: 400ms, idle: 1h30m, closing: 6s}
   drain: {window: 1m}
@@ -193,6 +195,7 @@ private var everyListenerExpected: [Settings.Listener] {
   tls.tickets.keys = [Settings.Located("/etc/tidegate/t.key", at: start)]
   tls.certificates[0].ocsp = Settings.Located("/o", at: start)
   tls.clientCA = Settings.Located("/ca", at: start)
+  tls.clientCRL = Settings.Located("/crl", at: start)
   tls.clientCertificates = .optional
   tls.ciphers = [Settings.Located("ECDHE+AESGCM:!SHA1", at: start)]
   tls.cipherSuites = [Settings.Located("TLS_AES_128_GCM_SHA256", at: start)]
@@ -233,6 +236,7 @@ private var everyPoolExpected: Settings.Pool {
   var pool = Settings.Pool(name: "chat", location: start, backends: [limited, other])
   pool.balance = .roundRobin
   pool.forwardedHeaders = true
+  pool.proxyProtocol = .v2
   pool.retry.attempts = 2
   return pool
 }

@@ -1,3 +1,4 @@
+import Basics
 import Settings
 import Simulation
 import Testing
@@ -45,6 +46,21 @@ import Testing
     for seed: UInt64 in 0..<150 {
       let report = Simulation.run(seed: seed, settings: .simulated(mode: mode))
       #expect(report.isPassed, "\(mode) \(report)")
+    }
+  }
+
+  /// On all addresses of a machine, the worker has to look where each client has connected to.
+  @Test(arguments: [Settings.Listener.Mode.websocket, .tcp], ["127.0.0.1:80", "0.0.0.0:80"])
+  func backendsAreIntroducedToTheirClients(mode: Settings.Listener.Mode, bind: String) {
+    var settings = Settings.simulated(mode: mode)
+    settings.listeners[0].bind = [Endpoint(bind)!]
+    for seed: UInt64 in 0..<60 {
+      settings.pools[0].proxyProtocol = seed % 2 == 0 ? .v1 : .v2
+      var faults = seed % 3 == 0 ? Faults.none : .all
+      if seed % 5 == 4 { FaultKind.fewBuffers.add(to: &faults) }
+      let report = Simulation.run(seed: seed, faults: faults, settings: settings)
+      #expect(report.isPassed, "\(mode) \(bind) \(report)")
+      if seed % 3 == 0 && seed % 5 != 4 { #expect(report.completed > 0) }
     }
   }
 

@@ -1,3 +1,4 @@
+import Basics
 import COpenSSL
 @testable import TLS
 import Testing
@@ -44,6 +45,41 @@ import Testing
     let (keys, sealing) = try TicketKeyFile.load([small.source, large.source])
     #expect(keys.map(parts) == [[1, 2, 3], [5, 7, 6]])
     #expect(sealing == 0)
+  }
+
+  @Test func aKeyThatIsAddedMakesTheOneBeforeItSealAndTheOldestGo() throws {
+    let file = file([10, 20, 30].map { base64(key($0, size: 80)) }.joined(separator: "\n"))
+    let keys = try TicketKeys(files: [file.source])
+    try keys.add(base64: base64(key(40, size: 80)), wallTime: WallTime(seconds: 7))
+    #expect(keys.summaries.map { $0.name.prefix(2) } == ["14", "1e", "28"])
+    #expect(keys.summaries.map(\.state) == [.decrypting, .encrypting, .decrypting])
+    #expect(keys.summaries[2].created == WallTime(seconds: 7))
+    #expect(parts(keys.sealing) == [30, 31, 32])
+  }
+
+  @Test func whatDoesNotFitIsNotAdded() throws {
+    let lines = file([10, 20, 30].map { base64(key($0, size: 80)) }.joined(separator: "\n"))
+    let raw = TemporaryFile(key(1, size: 80))
+    let random = try TicketKeys(lifetime: .seconds(100), now: .zero, wallTime: WallTime(seconds: 0))
+    let ofLines = try TicketKeys(files: [lines.source])
+    let new = base64(key(40, size: 80))
+    for (keys, line, text) in [
+      (ofLines, "x", "no base64 of a ticket key's 48 or 80 bytes"),
+      (ofLines, new + "\n", "no base64 of a ticket key's 48 or 80 bytes"),
+      (ofLines, base64(key(40, size: 48)), "a ticket key here has 80 bytes"),
+      (ofLines, base64(key(20, size: 80)), "there is a key of that name"),
+      (try TicketKeys(files: [raw.source]), new, "only to keys of a file of base64 lines can one be added"),
+      (random, new, "only to keys of a file of base64 lines can one be added"),
+    ] {
+      let before = keys.summaries
+      do throws(TLSError) {
+        try keys.add(base64: line, wallTime: WallTime(seconds: 7))
+        Issue.record("added: \(line)")
+      } catch {
+        #expect(error.description == text)
+      }
+      #expect(keys.summaries == before)
+    }
   }
 
   @Test func aRawKeyMayLookLikeText() throws {

@@ -17,6 +17,21 @@ import Uring
     #expect(getsockopt(first, Int32(IPPROTO_TCP), TCP_NODELAY, &isNoDelay, &length) == 0 && isNoDelay != 0)
   }
 
+  @Test func `a client is accepted with its first bytes, once that is wanted`() throws {
+    let listener = try Socket.listen(on: .ip(.init(ipv4: 0x7f00_0001), port: 0), backlog: 8)
+    defer { close(listener) }
+    func seconds() -> Int32 {
+      var seconds: Int32 = -1
+      var length = socklen_t(4)
+      getsockopt(listener, Int32(IPPROTO_TCP), TCP_DEFER_ACCEPT, &seconds, &length)
+      return seconds
+    }
+    Socket.setAwaitsFirstBytes(listener, true)
+    #expect(seconds() == 1)
+    Socket.setAwaitsFirstBytes(listener, false)
+    #expect(seconds() == 0)
+  }
+
   @Test func `an error names the endpoint, the call and the reason`() throws {
     let endpoint = try #require(Endpoint("192.0.2.7:80"))
     let error = #expect(throws: SocketError.self) { try Socket.listen(on: endpoint, backlog: 8) }

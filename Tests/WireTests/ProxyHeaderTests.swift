@@ -106,6 +106,9 @@ import Testing
           client: UInt8.random(in: 0...7, using: &random),
           verify: UInt32.random(in: 0 ... .max, using: &random),
           version: bytes("TLSv1.3"), cipher: random.bytes(Int.random(in: 0...30, using: &random)))
+        header.tls?.commonName = random.bytes(Int.random(in: 0...255, using: &random))
+        header.tls?.signatureAlgorithm = random.bytes(Int.random(in: 0...20, using: &random))
+        header.tls?.keyAlgorithm = random.bytes(Int.random(in: 0...20, using: &random))
       }
       var raw: [UInt8] = []
       header.encodeV2(to: &raw, withChecksum: Bool.random(using: &random))

@@ -109,6 +109,14 @@ def goodput_min(per_second, rate):
     return min(whole, default=0) / rate
 
 
+def worst_at_backend(upgraded_per_second, begin):
+    """The fewest upgrades in a whole second of the storm, which began `begin` seconds after the first upgrade.
+
+    Clients see their admission later, when their own core gets to it: a second that they miss may not be the proxy's.
+    """
+    return min(upgraded_per_second[int(begin + 1.1):-1], default=0)
+
+
 def in_by_the_ideal_time(seen, rate):
     """Percent of the herd that is in when a limiter that wastes no second has let all in."""
     ideal = -(-seen["clients"] // rate)

@@ -1,5 +1,6 @@
 """The proxies: how each is configured and started. Equal for all: TLS material, backend, one worker, no log."""
 
+import glob
 import json
 import os
 import shutil
@@ -166,6 +167,63 @@ tls-protos = TLSv1.2 TLSv1.3
     return ["hitch", f"--config={path}"]
 
 
+# Envoy's own TLS library is BoringSSL.
+ENVOY = """
+static_resources:
+  listeners:
+{listeners}
+  clusters:
+  - name: echo
+    connect_timeout: 5s
+    type: STATIC
+    load_assignment: {{cluster_name: echo, endpoints: [{{lb_endpoints: [{{endpoint: {{address: {address}}}}}]}}]}}
+    circuit_breakers:
+      thresholds: [{{max_connections: 100000, max_pending_requests: 100000, max_requests: 100000}}]
+"""
+ENVOY_TYPE = "type.googleapis.com/envoy.extensions.filters"
+
+
+def _envoy_address(port):
+    return f"{{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}"
+
+
+def _envoy_filter(mode):
+    if mode == "tcp":
+        return f"""{{name: tcp, typed_config: {{"@type": {ENVOY_TYPE}.network.tcp_proxy.v3.TcpProxy,
+        stat_prefix: t, cluster: echo, idle_timeout: 3600s}}}}"""
+    route = "{match: {prefix: /}, route: {cluster: echo, timeout: 0s}}"
+    return f"""{{name: http, typed_config: {{
+        "@type": {ENVOY_TYPE}.network.http_connection_manager.v3.HttpConnectionManager,
+        stat_prefix: h, upgrade_configs: [{{upgrade_type: websocket}}], stream_idle_timeout: 0s,
+        route_config: {{virtual_hosts: [{{name: all, domains: ["*"], routes: [{route}]}}]}},
+        http_filters: [{{name: router, typed_config: {{"@type": {ENVOY_TYPE}.http.router.v3.Router}}}}]}}}}"""
+
+
+def envoy(mode):
+    def command(setup):
+        p = setup.ports
+        tls = """transport_socket: {{name: tls, typed_config: {{
+        "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext,
+        common_tls_context: {{tls_params: {{tls_minimum_protocol_version: TLSv1_2, tls_maximum_protocol_version: TLSv1_3}},
+        tls_certificates: [{{certificate_chain: {{filename: "{0}"}}, private_key: {{filename: "{0}"}}}}]}}}}}}"""
+        listeners = "\n".join(f"""  - name: l{port}
+    address: {_envoy_address(port)}
+    filter_chains:
+    - filters: [{_envoy_filter(mode)}]
+      {security}""" for port, security in [
+            (p.tls, tls.format(setup.ec)), (p.rsa, tls.format(setup.rsa)), (p.plain, "")])
+        path = setup.write(
+            f"envoy-{mode}.yaml", ENVOY.format(listeners=listeners, address=_envoy_address(p.backend)))
+        return [_envoy_binary(), "-c", path, "--concurrency", "1", "--disable-hot-restart", "--log-level", "off"]
+    return command
+
+
+def _envoy_binary():
+    """What bench/peers.sh has installed, or another one."""
+    inside = glob.glob(os.path.join(ROOT, "bench", ".venv", "lib", "python3*", "site-packages", "envoy", "_bin", "envoy"))
+    return inside[0] if inside else "envoy"
+
+
 def tidegate(mode):
     def command(setup):
         p = setup.ports
@@ -198,6 +256,8 @@ class Kind:
     # False exactly when it has no listener without TLS.
     plain: bool = True
     ours: bool = False
+    # False exactly when its TLS isn't the system's OpenSSL.
+    openssl: bool = True
 
     def is_installed(self):
         return shutil.which(self.program) is not None
@@ -213,6 +273,8 @@ def kinds():
         "nginx-http": Kind(nginx("http"), "nginx"),
         "nginx-stream": Kind(nginx("stream"), "nginx"),
         "hitch": Kind(hitch, "hitch", plain=False),
+        "envoy-http": Kind(envoy("http"), _envoy_binary(), openssl=False),
+        "envoy-tcp": Kind(envoy("tcp"), _envoy_binary(), openssl=False),
     }
 
 

@@ -15,10 +15,12 @@ def medians(samples):
     }
 
 
-def ratio(by_proxy, ours="tidegate"):
-    """Ours over the best peer, and that peer; nil where one of them is missing."""
+def ratio(by_proxy, with_openssl, ours="tidegate"):
+    """Ours over the best peer with OpenSSL, or over the best of the others, and that peer; None without either."""
     kinds = proxies.kinds()
-    peers = {name: value for name, value in by_proxy.items() if not kinds[name].ours}
+    peers = {
+        name: value for name, value in by_proxy.items()
+        if not kinds[name].ours and kinds[name].openssl == with_openssl}
     if ours not in by_proxy or not peers:
         return None
     best = min(peers, key=peers.get)
@@ -28,15 +30,16 @@ def ratio(by_proxy, ours="tidegate"):
 def table(figures, names, samples):
     middle = medians(samples)
     lines = [
-        "| figure | unit | " + " | ".join(names) + " | tidegate / best peer |",
-        "|---|---|" + "---|" * (len(names) + 1),
+        "| figure | unit | " + " | ".join(names) + " | / best with OpenSSL | / best of the others |",
+        "|---|---|" + "---|" * (len(names) + 2),
     ]
     for figure in figures:
         by_proxy = middle.get(figure.key, {})
         cells = [_number(by_proxy[name]) if name in by_proxy else "-" for name in names]
-        found = ratio(by_proxy)
-        last = f"{found[0]:.2f} ({found[1]})" if found else "-"
-        lines.append(f"| {figure.title} | {figure.unit} | " + " | ".join(cells) + f" | {last} |")
+        for with_openssl in (True, False):
+            found = ratio(by_proxy, with_openssl)
+            cells.append(f"{found[0]:.2f} ({found[1]})" if found else "-")
+        lines.append(f"| {figure.title} | {figure.unit} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 

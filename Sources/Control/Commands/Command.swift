@@ -25,13 +25,17 @@ struct Command: Sendable {
 }
 
 extension Command {
-  /// All of them, in the order that `help` lists them.
-  static let table: [Command] = [
-    .reload, .setMaxconnFrontend, .setMaxconnGlobal, .setMaxconnServer, .setRateLimit, .setServer,
-    .disableServer, .enableServer, .setSeverityOutput, .showInfo, .showLedger, .showServersState, .showTable,
-    .showStat, .showVersion, .lowerToOperator,
+  private static let every: [Command] = [
+    .clearCounters, .clearCountersAll, .reload, .setMaxconnFrontend, .setMaxconnGlobal, .setMaxconnServer,
+    .setRateLimit, .setServer, .setTLSKey, .disableServer, .enableServer, .setSeverityOutput, .showInfo,
+    .showLedger, .showServersState, .showTable, .showStat, .showTLSKeys, .showVersion, .lowerToOperator,
     .lowerToUser, .help, .prompt, .quit,
-  ].sorted { $0.isOfTheSession == $1.isOfTheSession ? $0.usage < $1.usage : !$0.isOfTheSession }
+  ]
+
+  /// All of them, in the order that `help` lists them.
+  static let table = every.sorted {
+    $0.isOfTheSession == $1.isOfTheSession ? $0.usage < $1.usage : !$0.isOfTheSession
+  }
 
   private var isOfTheSession: Bool { ["help", "prompt", "quit"].contains(words[0]) }
 

@@ -18,6 +18,8 @@ public typealias SettingsEdit = (inout Settings) throws(ControlError) -> Void
 public struct CommandContext: Sendable {
   public var proxy: any ProxyControlling
   public var rates: RateSampler
+  /// What the counters in `show stat` count from.
+  public var baseline = CounterBaseline()
   public var reload: @Sendable () -> ReloadOutcome
   /// Changes the settings in force until the next reload. Throws why it can't be: the edit's reason or the
   /// proxy's, and nothing is changed then. Blocks like a reload.

@@ -6,7 +6,7 @@ extension Command {
     "show stat", arguments: "[<iid>|<name>] [<type>] [<sid>] [json|typed]",
     help: "report counters of the listeners, pools and backends"
   ) { _, arguments, context in
-    let snapshot = context.proxy.snapshot()
+    let snapshot = context.baseline.since(context.proxy.snapshot())
     let formats = ["json", "typed", "desc", "up", "no-maint"]
     let numbers = arguments.filter { !formats.contains($0) }
     guard let filter = StatFilter(numbers, in: snapshot) else { return .failure("No such proxy.") }

@@ -14,6 +14,9 @@ public final class RateSampler: Sendable {
   /// The rates as of the last sample.
   public var current: RateWindow { window.withLock { $0 } }
 
+  /// Lets the maxima begin anew.
+  func clearMaxima() { window.withLock { $0.clearMaxima() } }
+
   public func sample(_ snapshot: Snapshot) {
     let counters = Self.counters(snapshot)
     let gauges = Self.gauges(snapshot)

@@ -32,6 +32,9 @@ public struct RateWindow: Sendable {
   /// The highest rate, or value of a gauge, that any sample has shown.
   public func maximum(_ key: RateKey) -> UInt64 { maxima[key] ?? 0 }
 
+  /// Lets the maxima begin anew, with the next sample.
+  public mutating func clearMaxima() { maxima = [:] }
+
   public mutating func add(counters: [RateKey: UInt64], gauges: [RateKey: UInt64], now: MonotonicTime) {
     if let last = samples.last, now <= last.at { return }
     samples.append(Sample(at: now, counters: counters))

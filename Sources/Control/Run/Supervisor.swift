@@ -21,6 +21,7 @@ public final class Supervisor: Sendable {
   /// `limits.connections` when the tables were made.
   private let connectionsAtStart: Int
   private let socketFigures = StatsSocketFigures()
+  private let baseline = CounterBaseline()
   private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
   /// True exactly after the first SIGTERM.
   private let isDraining = Mutex(false)
@@ -86,9 +87,10 @@ public final class Supervisor: Sendable {
   }
 
   func openStatsSocket(_ settings: Settings.Admin.StatsSocket) throws(ControlError) -> StatsSocket {
-    let context = CommandContext(
+    var context = CommandContext(
       proxy: proxy, rates: rates, connectionsAtStart: connectionsAtStart, socketFigures: socketFigures,
       change: { [self] edit throws(ControlError) in try change(edit) }, reload: { [self] in reload() })
+    context.baseline = baseline
     return try StatsSocket(settings, group: group, context: context)
   }
 

@@ -15,6 +15,8 @@ public final class BackendState: Sendable {
   final class Load: Sendable {
     let now = Atomic<Int>(0)
     let max = Atomic<Int>(0)
+
+    func clearMax() { max.store(now.load(ordering: .relaxed), ordering: .relaxed) }
   }
 
   init(_ settings: Settings.Backend, workers: Int) {

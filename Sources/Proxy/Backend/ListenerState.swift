@@ -20,6 +20,10 @@ public final class ListenerState: Sendable {
   let rules: AddressRules
   /// Peers whose PROXY header is believed; nil where none is expected.
   let proxySources: AddressSet?
+  /// True exactly when some pool of its routes wants to be introduced to its clients by a PROXY header.
+  let introduces: Bool
+  /// And by one that has room for more than addresses.
+  let introducesInParts: Bool
   private let routes: [CompiledRoute]
 
   init(
@@ -39,6 +43,9 @@ public final class ListenerState: Sendable {
     proxySources = settings.proxyProtocol.map { AddressSet($0.from) }
     defaultPool = pool(named: settings.pool)
     routes = settings.routes.compactMap { route in pool(named: route.pool).map { CompiledRoute(route, $0) } }
+    let versions = (routes.map(\.pool) + [defaultPool].compactMap(\.self)).map(\.settings.proxyProtocol)
+    introduces = versions.contains { $0 != nil }
+    introducesInParts = versions.contains(.v2)
   }
 
   /// The pool for a request: the first route that matches, or else the listener's pool.

@@ -30,7 +30,9 @@ extension Worker where Engine: ~Copyable {
       shared.process.live.leave()
       return refuseSocket(completion.socket, of: bind.listener, .listenerLimit)
     }
-    guard let slot = connections.insert(Connection(listener: bind.listener, worker: shared.index, now: now)),
+    let connection = Connection(
+      listener: bind.listener, bind: bind.index, worker: shared.index, now: now)
+    guard let slot = connections.insert(connection),
       let c = connections.pointer(slot)
     else {
       counters.add(.slotsExhausted)

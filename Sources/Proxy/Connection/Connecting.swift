@@ -8,6 +8,7 @@ extension Worker where Engine: ~Copyable {
   mutating func startConnecting(_ c: ConnectionPointer, to pool: PoolState?) {
     c.pointee.pool = pool
     enter(c, .connecting, for: topology.settings.deadlines.connecting)
+    guard introduce(c) else { return refuse(c, .serviceUnavailable, .exhausted, by: .proxy) }
     tryBackend(c)
   }
 
@@ -41,8 +42,9 @@ extension Worker where Engine: ~Copyable {
     // The head and what came with it were counted before it was known for whom they are.
     backend.counters[shared.index].add(.bytesToBackend, c.pointee.bytesFromClient)
     c.pointee.isAnswerAwaited = true
-    flush(c, .backend)
+    // What the client has sent already goes along with a PROXY header.
     if c.pointee.exchange == .stream { return startRelaying(c) }
+    flush(c, .backend)
     let deadlines = topology.settings.deadlines
     // An upgrade is answered at once; the response to a request may take as long as its body.
     timers.set(

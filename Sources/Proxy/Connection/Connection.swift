@@ -38,6 +38,8 @@ struct Connection: ~Copyable {
   var backend = Leg()
 
   var listener: ListenerState
+  /// The place of its listening address among the worker's.
+  let bind: UInt32
   let listenerCounters: CounterHandle<ListenerCounter>
   /// What its listener has counted of it, for `leave`.
   var isCounted = false
@@ -61,6 +63,10 @@ struct Connection: ~Copyable {
   var addressPass: AddressPass?
   /// True exactly while a PROXY header is due.
   var expectsProxyHeader = false
+  /// What the backend's PROXY header will have; nil when that is no more than the addresses.
+  var introduction: Introduction?
+  /// True exactly while that header can't be written yet: nothing goes to the backend before it.
+  var isIntroductionDue = false
   /// True exactly when the client's first byte has come, on a TLS listener.
   var hasFirstByte = false
   /// What a waiting client has sent, while the room is crowded, or the beginning of a record, while buffers are
@@ -135,8 +141,9 @@ struct Connection: ~Copyable {
   var tlsVersion = ConnectionRecord.TLSVersion.none
   var tlsResumed = false
 
-  init(listener: ListenerState, worker: Int, now: MonotonicTime) {
+  init(listener: ListenerState, bind: Int, worker: Int, now: MonotonicTime) {
     self.listener = listener
+    self.bind = UInt32(bind)
     listenerCounters = listener.counters[worker].handle
     acceptedAt = now
     phaseEnteredAt = now

@@ -184,6 +184,7 @@ extension Worker where Engine: ~Copyable {
     counters.add(resumed ? .handshakesResumed : .handshakesFull)
     counters.add(.connectionsTLSLive)
     settle(c, as: actualClass(c))
+    keepTLS(c)
     handOver(c)
     c.pointee.listenerCounters.add(resumed ? .handshakesResumed : .handshakesFull)
     if c.pointee.listener.settings.mode == .tcp {

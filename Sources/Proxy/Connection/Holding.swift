@@ -25,6 +25,8 @@ extension Worker where Engine: ~Copyable {
     let text = scratch
     c.pointee.status = 101
     c.pointee.exchange = .webSocket
+    // No backend will hear of it.
+    c.pointee.introduction = nil
     shared.admission.add(.held)
     c.pointee.listenerCounters.add(.connectionsRefusedReadably)
     guard text.withUnsafeBytes({ sealForClient(c, $0) }) else {

@@ -117,7 +117,7 @@ extension Worker where Engine: ~Copyable {
   /// Sends what is there to be sent, one send at a time; then FIN, where it has been requested.
   mutating func flush(_ c: ConnectionPointer, _ side: Side) {
     guard c.leg(side).pointee.isOpen, !c.leg(side).pointee.isSending, !c.leg(side).pointee.isLeaving,
-      !c.leg(side).pointee.connectInFlight
+      !c.leg(side).pointee.connectInFlight, side == .client || !c.pointee.isIntroductionDue
     else { return }
     if !c.leg(side).pointee.toSend.isEmpty {
       startSend(c, side)

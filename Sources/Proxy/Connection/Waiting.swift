@@ -49,7 +49,10 @@ extension Worker where Engine: ~Copyable {
       consumed(c, length)
       c.pointee.expectsProxyHeader = false
       // LOCAL: the peer speaks for itself, a health check for example.
-      if !header.isLocal, let source = header.source { c.pointee.address = source }
+      if !header.isLocal {
+        if let source = header.source { c.pointee.address = source }
+        keepIntroduction(c, header)
+      }
       return passesAddress(c)
     }
   }

@@ -38,6 +38,11 @@ enum ListeningSockets {
         }
       }
     }
+    for bind in binds {
+      for descriptor in bind.descriptors.joined() {
+        Socket.setAwaitsFirstBytes(descriptor, bind.listener.settings.clientSpeaksFirst)
+      }
+    }
     return binds
   }
 
@@ -62,4 +67,9 @@ enum ListeningSockets {
     }
     return sockets
   }
+}
+
+extension Settings.Listener {
+  /// False exactly where the protocol may be one whose server speaks first.
+  fileprivate var clientSpeaksFirst: Bool { mode == .websocket || tls != nil || proxyProtocol != nil }
 }

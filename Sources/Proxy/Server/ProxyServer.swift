@@ -134,8 +134,30 @@ public final class ProxyServer: Sendable {
   /// For `show tls-keys`.
   public func ticketKeys() -> [TicketKeyList] { state.withLock { $0.topology }.ticketKeyLists }
 
+  /// For `set ssl tls-key`: another key for those of files, from the next handshake on, until a reload reads the
+  /// files again.
+  /// - Parameters:
+  ///   - key: in base64, as a line of such a file.
+  ///   - place: which of `ticketKeys()`.
+  public func addTicketKey(_ key: String, toList place: Int) throws(ProxyError) {
+    let keys = state.withLock { $0.topology }.distinctTicketKeys
+    guard keys.indices.contains(place) else { throw ProxyError("these ticket keys are gone") }
+    do throws(TLSError) {
+      try keys[place].add(base64: key, wallTime: .current())
+    } catch {
+      throw ProxyError(error.description)
+    }
+  }
+
   /// All listeners' certificates, for monitors.
   public func certificates() -> [ServedCertificate] { state.withLock { $0.topology }.servedCertificates }
+
+  /// Lets the most live connections that backends have had begin anew, with those of now.
+  public func clearMaxima() {
+    for pool in state.withLock({ $0.topology }).pools {
+      for backend in pool.backends { backend.live.clearMax() }
+    }
+  }
 
   /// The figures of this moment.
   public func snapshot() -> Snapshot {

@@ -53,6 +53,13 @@ extension Topology {
     return lists
   }
 
+  /// In the order of `ticketKeyLists`.
+  var distinctTicketKeys: [TicketKeys] {
+    listeners.compactMap(\.ticketKeys).reduce(into: []) { seen, keys in
+      if !seen.contains(where: { $0 === keys }) { seen.append(keys) }
+    }
+  }
+
   var servedCertificates: [ServedCertificate] {
     listeners.flatMap { listener in
       listener.certificates.map { ServedCertificate(listener.settings.name, $0) }

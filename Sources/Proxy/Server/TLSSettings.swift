@@ -19,7 +19,9 @@ extension TLSConfiguration {
       tickets = .files(tls.tickets.keys.map { .file($0.text) })
     }
     clientCertificates = tls.clientCA.map {
-      ClientCertificates(authorities: .file($0.text), isRequired: tls.clientCertificates != .optional)
+      ClientCertificates(
+        authorities: .file($0.text), revocations: tls.clientCRL.map { .file($0.text) },
+        isRequired: tls.clientCertificates != .optional)
     }
     set(tls.ciphers, \.ciphers)
     set(tls.cipherSuites, \.cipherSuites)
@@ -44,6 +46,7 @@ extension Settings.TLS {
     case .ticketKeys(let index): tickets.keys[index].location
     case .fleetSecret: tickets.fleetSecret?.location
     case .clientCertificateAuthorities: clientCA?.location
+    case .clientRevocations: clientCRL?.location
     case .ciphers(let index): ciphers.dropFirst(index).first?.location
     case .cipherSuites(let index): cipherSuites.dropFirst(index).first?.location
     case .groups(let index): groups.dropFirst(index).first?.location
