@@ -32,7 +32,7 @@ static int describe(void *memory, const char *capability, OSSL_CALLBACK *report,
   copenssl_kdfs *kdfs = memory;
   if (strcasecmp(capability, "TLS-GROUP") != 0) return 1;
   if (!copenssl_p256_describe(report, argument)) return 0;
-  if (kdfs->x25519.base == NULL) return 1;
+  if (kdfs->management[1].algorithm_names == NULL) return 1;
   return OSSL_PROVIDER_get_capabilities(kdfs->original, capability, report, argument);
 }
 

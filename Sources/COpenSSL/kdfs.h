@@ -28,8 +28,8 @@ typedef struct {
   OSSL_FUNC_keyexch_derive_fn *derive;
   OSSL_DISPATCH management_table[TABLE_LIMIT];
   OSSL_DISPATCH exchange_table[TABLE_LIMIT];
-  /* The point that public keys are multiples of: 9 (RFC 7748 section 4.1). NULL where X25519 is left to the
-     default provider. */
+  /* The point that public keys are multiples of: 9 (RFC 7748 section 4.1). NULL where the default provider
+     isn't as we know it. */
   void *base;
 } X25519;
 

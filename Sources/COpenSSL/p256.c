@@ -4,6 +4,8 @@
    the decoding. All arithmetic stays OpenSSL's, by the same functions as its own ECDH, constant-time as it is. */
 #include "p256.h"
 
+#include "COpenSSLShares.h"
+
 #include <openssl/obj_mac.h>
 #include <string.h>
 
@@ -13,10 +15,15 @@ P256Key *copenssl_p256_new(copenssl_kdfs *kdfs) {
   return key;
 }
 
-void copenssl_p256_free(P256Key *key) {
-  if (key == NULL) return;
+/* What a key holds. */
+static void empty(P256Key *key) {
   BN_clear_free(key->scalar);
   EC_POINT_free(key->point);
+}
+
+void copenssl_p256_free(P256Key *key) {
+  if (key == NULL) return;
+  empty(key);
   OPENSSL_free(key);
 }
 
@@ -80,7 +87,14 @@ static int draw(BIGNUM *scalar, const EC_GROUP *group, BN_CTX *numbers) {
   return 1;
 }
 
-int copenssl_p256_generate(P256Key *key) {
+/* The same from random bytes; what isn't in the range is refused, so that all in it stay as likely. */
+static int take(BIGNUM *scalar, const EC_GROUP *group, const unsigned char bytes[COORDINATE_COUNT]) {
+  return BN_bin2bn(bytes, COORDINATE_COUNT, scalar) != NULL && !BN_is_zero(scalar)
+      && BN_cmp(scalar, EC_GROUP_get0_order(group)) < 0;
+}
+
+/* From those bytes; drawn where they are NULL. */
+static int make(P256Key *key, const unsigned char *bytes) {
   const EC_GROUP *group = key->kdfs->p256;
   BN_CTX *numbers = new_numbers(key->kdfs);
   BIGNUM *scalar = BN_secure_new();
@@ -88,7 +102,8 @@ int copenssl_p256_generate(P256Key *key) {
   int is_good = numbers != NULL && scalar != NULL && point != NULL && key->point == NULL;
   if (is_good) {
     BN_set_flags(scalar, BN_FLG_CONSTTIME);
-    is_good = draw(scalar, group, numbers) && EC_POINT_mul(group, point, scalar, NULL, NULL, numbers)
+    is_good = (bytes == NULL ? draw(scalar, group, numbers) : take(scalar, group, bytes))
+        && EC_POINT_mul(group, point, scalar, NULL, NULL, numbers)
         && encode(group, point, key->encoded, numbers);
   }
   BN_CTX_free(numbers);
@@ -101,6 +116,8 @@ int copenssl_p256_generate(P256Key *key) {
   EC_POINT_free(point);
   return 0;
 }
+
+int copenssl_p256_generate(P256Key *key) { return make(key, NULL); }
 
 int copenssl_p256_agree(const P256Key *ours, const P256Key *peer, unsigned char secret[COORDINATE_COUNT]) {
   if (ours->scalar == NULL || peer->point == NULL) return 0;
@@ -117,4 +134,17 @@ int copenssl_p256_agree(const P256Key *ours, const P256Key *peer, unsigned char 
   BN_clear_free(x);
   BN_CTX_free(numbers);
   return is_good;
+}
+
+size_t copenssl_share_p256(
+    copenssl_kdfs *kdfs, const unsigned char *private, const unsigned char *peer, size_t peer_count,
+    unsigned char *share, unsigned char *shared) {
+  P256Key ours = {.kdfs = kdfs}, theirs = {.kdfs = kdfs};
+  /* The client's first: that costs little, and may be all. */
+  int is_good = copenssl_p256_set_point(&theirs, peer, peer_count) && make(&ours, private)
+      && copenssl_p256_agree(&ours, &theirs, shared);
+  if (is_good) memcpy(share, ours.encoded, POINT_COUNT);
+  empty(&ours);
+  empty(&theirs);
+  return is_good ? POINT_COUNT : 0;
 }

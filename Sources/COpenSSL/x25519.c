@@ -1,6 +1,7 @@
 /* X25519 as the default provider has it, but for how a fresh key's public half is computed: X25519(k, 9) (RFC
    7748 section 6.1) by the very function that computes shared secrets. That has assembly on x86-64, whereas
    the default provider's own way is portable code that takes a quarter longer. All arithmetic stays OpenSSL's. */
+#include "COpenSSLShares.h"
 #include "kdfs.h"
 
 #include <openssl/core_dispatch.h>
@@ -83,17 +84,53 @@ static void *import(X25519 *x, unsigned char *private, unsigned char *public) {
   return NULL;
 }
 
+/* A key times a point (RFC 7748 section 5). Fails where that is all zeros, of which no secret may be made. */
+static int multiply(X25519 *x, void *key, void *point, unsigned char *result) {
+  void *exchange = x->new_exchange(x->context);
+  size_t count = KEY_COUNT;
+  int is_good = exchange != NULL && x->start_exchange(exchange, key, NULL) && x->set_peer(exchange, point)
+      && x->derive(exchange, result, &count, KEY_COUNT) && count == KEY_COUNT;
+  if (exchange != NULL) x->free_exchange(exchange);
+  return is_good;
+}
+
+/* RFC 7748 section 5. */
+static void clamp(unsigned char *private) {
+  private[0] &= 248;
+  private[31] = (unsigned char)((private[31] & 127) | 64);
+}
+
+/* A private half without its public one. */
+static void *import_private(X25519 *x, unsigned char *private) {
+  unsigned char unknown[KEY_COUNT] = {0};
+  return import(x, private, unknown);
+}
+
 /* The public half of a private one. */
 static int multiply_base(X25519 *x, unsigned char *private, unsigned char *public) {
-  unsigned char unknown[KEY_COUNT] = {0};
-  void *key = import(x, private, unknown);
-  void *exchange = key == NULL ? NULL : x->new_exchange(x->context);
-  size_t count = KEY_COUNT;
-  int is_good = exchange != NULL && x->start_exchange(exchange, key, NULL) && x->set_peer(exchange, x->base)
-      && x->derive(exchange, public, &count, KEY_COUNT) && count == KEY_COUNT;
-  if (exchange != NULL) x->free_exchange(exchange);
+  void *key = import_private(x, private);
+  int is_good = key != NULL && multiply(x, key, x->base, public);
   if (key != NULL) x->free_key(key);
   return is_good;
+}
+
+size_t copenssl_share_x25519(
+    copenssl_kdfs *kdfs, const unsigned char *private, const unsigned char *peer, size_t peer_count,
+    unsigned char *share, unsigned char *shared) {
+  X25519 *x = &kdfs->x25519;
+  if (x->base == NULL || peer_count != KEY_COUNT) return 0;
+  unsigned char ours[KEY_COUNT], theirs[KEY_COUNT];
+  static const unsigned char zeros[KEY_COUNT];
+  memcpy(ours, private, KEY_COUNT);
+  memcpy(theirs, peer, KEY_COUNT);
+  clamp(ours);
+  void *key = import_private(x, ours), *point = import(x, NULL, theirs);
+  OPENSSL_cleanse(ours, sizeof ours);
+  int is_good = key != NULL && point != NULL && multiply(x, key, point, shared)
+      && CRYPTO_memcmp(shared, zeros, KEY_COUNT) != 0 && multiply(x, key, x->base, share);
+  if (key != NULL) x->free_key(key);
+  if (point != NULL) x->free_key(point);
+  return is_good ? KEY_COUNT : 0;
 }
 
 static void *generate(void *memory, OSSL_CALLBACK *report, void *argument) {
@@ -104,9 +141,7 @@ static void *generate(void *memory, OSSL_CALLBACK *report, void *argument) {
   unsigned char private[KEY_COUNT], public[KEY_COUNT];
   void *key = NULL;
   if (RAND_priv_bytes_ex(generation->kdfs->context, private, KEY_COUNT, 0) > 0) {
-    /* RFC 7748 section 5. */
-    private[0] &= 248;
-    private[31] = (unsigned char)((private[31] & 127) | 64);
+    clamp(private);
     if (multiply_base(x, private, public)) key = import(x, private, public);
   }
   OPENSSL_cleanse(private, sizeof private);
@@ -167,7 +202,7 @@ static int take_functions(X25519 *x, const OSSL_DISPATCH *management, const OSSL
       && find(management, OSSL_FUNC_KEYMGMT_GEN_SET_TEMPLATE) == NULL;
 }
 
-/* True exactly when OpenSSL has the assembly that makes this worth it. */
+/* True exactly when OpenSSL has the assembly that makes this worth it to libssl. */
 static int pays(void) {
 #if defined(__x86_64__)
   return __builtin_cpu_supports("adx") && __builtin_cpu_supports("bmi2");
@@ -180,7 +215,7 @@ void copenssl_start_x25519(copenssl_kdfs *kdfs, OSSL_PROVIDER *original) {
   const OSSL_ALGORITHM *management = find_algorithm(original, OSSL_OP_KEYMGMT);
   const OSSL_ALGORITHM *exchange = find_algorithm(original, OSSL_OP_KEYEXCH);
   X25519 *x = &kdfs->x25519;
-  if (!pays() || management == NULL || exchange == NULL
+  if (management == NULL || exchange == NULL
       || !take_functions(x, management->implementation, exchange->implementation)
       || !replace(management->implementation, own_management, x->management_table)
       || !replace(exchange->implementation, own_exchange, x->exchange_table))
@@ -188,7 +223,7 @@ void copenssl_start_x25519(copenssl_kdfs *kdfs, OSSL_PROVIDER *original) {
   unsigned char base[KEY_COUNT] = {9};
   x->context = OSSL_PROVIDER_get0_provider_ctx(original);
   x->base = import(x, NULL, base);
-  if (x->base == NULL) return;
+  if (x->base == NULL || !pays()) return;
   kdfs->management[1] =
       (OSSL_ALGORITHM){management->algorithm_names, COPENSSL_PROPERTY, x->management_table, "X25519"};
   kdfs->exchange[1] =
