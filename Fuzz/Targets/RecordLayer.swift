@@ -32,7 +32,7 @@ private enum RecordScript {
   private static func makeLayer(isClient: Bool) -> RecordLayer {
     RecordLayer.make(
       suite: .aes128GCM, receiving: isClient ? secrets.server : secrets.client,
-      sending: isClient ? secrets.client : secrets.server, sent: 0, library: library)!
+      sending: isClient ? secrets.client : secrets.server, sent: 0)!
   }
 
   static func stream(_ script: [UInt8]) -> [UInt8] {
@@ -47,7 +47,7 @@ private enum RecordScript {
       case 1: stream += seal(content, &client)
       case 2:
         stream += seal([24, 0, 0, 1, length & 1, 22], &client)
-        _ = client.update(.sending, library)
+        client.update(.sending, library)
       case 3: stream += seal(content + [22], &client)
       case 4: stream += seal(content + [21], &client)
       case 5: stream += seal(content + [23] + [UInt8](repeating: 0, count: Int(length) * 64), &client)

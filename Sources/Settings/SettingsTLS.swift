@@ -5,6 +5,8 @@ extension Settings {
     public enum Version: String, Sendable, CaseIterable { case tls12 = "1.2", tls13 = "1.3" }
     /// Which code seals and opens the records of a TLS 1.3 connection once its handshake is over.
     public enum RecordLayer: String, Sendable, CaseIterable { case tidegate, openssl }
+    /// Which code makes TLS 1.3's handshakes, where the record layer is `tidegate`.
+    public enum Handshake: String, Sendable, CaseIterable { case tidegate, openssl }
     /// Whether a client without a certificate is served.
     public enum ClientCertificates: String, Sendable, CaseIterable { case required, optional }
 
@@ -37,6 +39,7 @@ extension Settings {
     public var certificates: [Certificate]
     public var minimumVersion = Version.tls12
     public var recordLayer = RecordLayer.tidegate
+    public var handshake = Handshake.tidegate
     public var tickets = Tickets()
     /// The path of those whose certificates clients may show, in PEM; nil asks clients for none.
     public var clientCA: Located? = nil

@@ -24,6 +24,7 @@ extension Settings.TLS {
         required: true),
       Key("minimum_version", \.minimumVersion, .word),
       Key("record_layer", \.recordLayer, .word),
+      Key("handshake", \.handshake, .word),
       Key("tickets", \.tickets, Tickets.type),
       Key("client_ca", optional: \.clientCA, .located(.path())),
       Key("client_crl", optional: \.clientCRL, .located(.path())),

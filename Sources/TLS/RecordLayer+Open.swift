@@ -223,7 +223,7 @@ extension RecordLayer {
     request: UInt8, _ isKeyed: inout Bool, _ library: TLSLibrary
   ) -> UInt8? {
     guard request <= 1 else { return Alert.illegalParameter }
-    guard update(.receiving, library) else { return Alert.internalError }
+    update(.receiving, library)
     isKeyed = false
     // Several requests before our next data get one answer.
     if request == 1 { state.pointee.flags.insert(.owesKeyUpdate) }

@@ -66,7 +66,8 @@ extension RecordLayer {
     withUnsafeBytes(of: message) {
       (header + Self.headerCount).copyMemory(from: $0.baseAddress!, byteCount: $0.count)
     }
-    guard sealInner(header, 6, library), update(.sending, library) else { return false }
+    guard sealInner(header, 6, library) else { return false }
+    update(.sending, library)
     state.pointee.flags.remove(.owesKeyUpdate)
     return true
   }
@@ -98,6 +99,7 @@ extension RecordLayer {
 
 /// RFC 8446 section 5.1.
 enum ContentType {
+  static let changeCipherSpec: UInt8 = 20
   static let alert: UInt8 = 21
   static let handshake: UInt8 = 22
   static let applicationData: UInt8 = 23
@@ -105,6 +107,13 @@ enum ContentType {
 
 /// RFC 8446 section 4.
 enum HandshakeType {
+  static let clientHello: UInt8 = 1
+  static let serverHello: UInt8 = 2
+  static let newSessionTicket: UInt8 = 4
+  static let encryptedExtensions: UInt8 = 8
+  static let certificate: UInt8 = 11
+  static let certificateVerify: UInt8 = 15
+  static let finished: UInt8 = 20
   static let keyUpdate: UInt8 = 24
 }
 
@@ -116,6 +125,7 @@ enum Alert {
   static let recordOverflow: UInt8 = 22
   static let illegalParameter: UInt8 = 47
   static let decodeError: UInt8 = 50
+  static let decryptError: UInt8 = 51
   static let internalError: UInt8 = 80
   static let userCanceled: UInt8 = 90
 }

@@ -32,16 +32,16 @@ public struct RecordLayer: ~Copyable {
   /// - Parameters:
   ///   - receiving: the peer's traffic secret; with `sending` of the suite's hash's length.
   ///   - sent: records that were already sealed with the sending secret.
-  /// - Returns: nil when the suite isn't one of TLS 1.3's, or OpenSSL fails.
+  /// - Returns: nil when the suite isn't one of TLS 1.3's.
   static func make(
-    suite: CipherSuite, receiving: UnsafeRawBufferPointer, sending: UnsafeRawBufferPointer, sent: UInt64,
-    library: TLSLibrary
+    suite: CipherSuite, receiving: UnsafeRawBufferPointer, sending: UnsafeRawBufferPointer, sent: UInt64
   ) -> RecordLayer? {
     guard let index = RecordSuite.index(of: suite) else { return nil }
     let shape = RecordSuite(index: index)
     guard receiving.count == shape.secretCount, sending.count == shape.secretCount else { return nil }
     let layer = RecordLayer(shape, RecordState(sent: sent, suite: index), receiving, sending)
-    guard layer.deriveKeys(.receiving, library), layer.deriveKeys(.sending, library) else { return nil }
+    layer.deriveKeys(.receiving)
+    layer.deriveKeys(.sending)
     return layer
   }
 
@@ -71,14 +71,14 @@ public struct RecordLayer: ~Copyable {
   }
 
   /// RFC 8446 section 7.3.
-  private func deriveKeys(_ direction: RecordDirection, _ library: TLSLibrary) -> Bool {
-    let suite = suite
-    let secret = UnsafeRawBufferPointer(secret(direction))
-    let iv = UnsafeMutableRawBufferPointer(start: memory + suite.iv(direction), count: RecordSuite.ivCount)
-    guard library.records.expand(secret, label: "iv", into: iv) else { return false }
-    guard suite.keepsKeys else { return true }
-    let key = UnsafeMutableRawBufferPointer(start: memory + suite.key(direction), count: suite.keyCount)
-    return library.records.expand(secret, label: "key", into: key)
+  private func deriveKeys(_ direction: RecordDirection) {
+    let (suite, memory) = (suite, memory)
+    let schedule = KeySchedule(hashCount: suite.secretCount)
+    schedule.with(memory + suite.secret(direction)) {
+      schedule.expand($0, "iv", into: memory + suite.iv(direction), RecordSuite.ivCount)
+      guard suite.keepsKeys else { return }
+      schedule.expand($0, "key", into: memory + suite.key(direction), suite.keyCount)
+    }
   }
 
   /// A direction's key, valid until the next one is asked for. Nil when OpenSSL fails.
@@ -102,17 +102,18 @@ public struct RecordLayer: ~Copyable {
   }
 
   /// Replaces a direction's secret by its successor and starts its sequence anew (RFC 8446 section 7.2).
-  mutating func update(_ direction: RecordDirection, _ library: TLSLibrary) -> Bool {
+  mutating func update(_ direction: RecordDirection, _ library: TLSLibrary) {
     forgetKey(direction, library)
     let secret = secret(direction)
-    guard library.records.expand(UnsafeRawBufferPointer(secret), label: "traffic upd", into: secret),
-      deriveKeys(direction, library)
-    else { return false }
+    let schedule = KeySchedule(hashCount: secret.count)
+    schedule.with(secret.baseAddress!) {
+      schedule.expand($0, "traffic upd", into: secret.baseAddress!, secret.count)
+    }
+    deriveKeys(direction)
     switch direction {
     case .receiving: state.pointee.received = 0
     case .sending: state.pointee.sent = 0
     }
-    return true
   }
 
   /// Gives `body` the nonce of a record: the sequence number over the IV (RFC 8446 section 5.3).

@@ -44,8 +44,7 @@ private func setRules(_ configuration: TLSConfiguration, _ context: OpaquePointe
   // Tickets carry the session, so there is nothing to store.
   _ = shim_SSL_CTX_set_session_cache_mode(context, Int(SSL_SESS_CACHE_OFF))
   _ = SSL_CTX_set_num_tickets(context, 1)
-  let week = 7 * 86400
-  _ = SSL_CTX_set_timeout(context, min(week, max(1, Int(configuration.ticketLifetime.components.seconds))))
+  _ = SSL_CTX_set_timeout(context, configuration.ticketSeconds)
 }
 
 private func use(

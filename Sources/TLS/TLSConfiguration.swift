@@ -64,6 +64,9 @@ public struct TLSConfiguration: Sendable, Equatable {
   /// Which code seals and opens the records of a TLS 1.3 connection once its handshake is over.
   public enum RecordLayerChoice: Sendable { case tidegate, openssl }
 
+  /// Which code makes the handshakes of TLS 1.3.
+  public enum HandshakeChoice: Sendable { case tidegate, openssl }
+
   /// At least one. The first is for clients that name no server, or one that we don't know. Clients that do
   /// get the certificates that have the name, ECDSA or RSA by what they can verify.
   public var certificates: [Certificate]
@@ -75,6 +78,8 @@ public struct TLSConfiguration: Sendable, Equatable {
   public var ticketLifetime = Duration.seconds(12 * 3600)
   public var tickets = Tickets.random
   public var recordLayer = RecordLayerChoice.openssl
+  /// Without effect where the record layer is OpenSSL's. OpenSSL still makes those that have something unusual.
+  public var handshake = HandshakeChoice.tidegate
   /// Nil asks clients for none.
   public var clientCertificates: ClientCertificates?
   /// For TLS 1.2, as OpenSSL's cipher lists have them. The default is Mozilla's "intermediate" configuration
@@ -95,4 +100,9 @@ public struct TLSConfiguration: Sendable, Equatable {
   ]
 
   public init(certificates: [Certificate]) { self.certificates = certificates }
+}
+
+extension TLSConfiguration {
+  /// How long a session can be resumed, in whole seconds: what clients are told.
+  var ticketSeconds: Int { min(7 * 86400, max(1, Int(ticketLifetime.components.seconds))) }
 }

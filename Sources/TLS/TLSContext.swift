@@ -10,18 +10,18 @@ public final class TLSContext {
   public let ticketKeys: TicketKeys?
   let configuration: TLSConfiguration
   /// For clients that name no server, or none that we know; new sessions start with it.
-  private(set) var standard: OpaquePointer
+  let standard: ServedCertificates
   /// By exact name, and by `*.` and the rest of the name.
-  private var named: [String: OpaquePointer] = [:]
-  /// Every SSL_CTX, to be freed.
-  private var all: [OpaquePointer] = []
+  private var named: [String: ServedCertificates] = [:]
+  /// Nil where no handshake is ours.
+  let rules: HandshakeRules?
   /// In the configuration's order.
   private let certificates: [LoadedCertificate]
   private let clients: ClientAuthorities?
   /// For ticket keys of files; the larger kind's is the library's. Nil where no key wants it.
   let smallTicketCipher: OpaquePointer?
-  /// `applicationProtocols` as they go over the wire (RFC 7301 section 3.1).
-  private let protocols: [UInt8]
+  /// `applicationProtocols` as they go over the wire (RFC 7301 section 3.1), without their lengths.
+  let protocols: [[UInt8]]
 
   /// - Parameter ticketKeys: nil gives and takes no tickets.
   public init(
@@ -32,9 +32,8 @@ public final class TLSContext {
     self.library = library
     self.ticketKeys = hasTickets ? ticketKeys : nil
     self.configuration = configuration
-    protocols = configuration.applicationProtocols.flatMap {
-      [UInt8(clamping: $0.utf8.count)] + Array($0.utf8)
-    }
+    protocols = configuration.applicationProtocols.map { Array($0.utf8.prefix(255)) }
+    rules = HandshakeRules(configuration)
     try checkAlgorithms(configuration, library)
     certificates = try Self.load(configuration, library)
     hasECDSA = certificates.contains { $0.summary.keyType.hasPrefix("ECDSA") }
@@ -43,13 +42,17 @@ public final class TLSContext {
       try ClientAuthorities(source, library)
     }
     let groups = CertificateGroups(certificates)
-    let first = try makeServerContext(configuration, groups.standard, clients, library)
-    standard = first
-    all = [first]
+    let (schemes, clients) = (rules?.schemes ?? [], clients)
+    func serve(_ certificates: [LoadedCertificate]) throws(TLSError) -> ServedCertificates {
+      ServedCertificates(
+        try makeServerContext(configuration, certificates, clients, library), certificates, schemes: schemes,
+        library: library)
+    }
+    standard = try serve(groups.standard)
     smallTicketCipher =
       self.ticketKeys?.hasSmallKeys == true ? EVP_CIPHER_fetch(library.context, "AES-128-CBC", nil) : nil
     // The object is whole from here on, so deinit frees what has been made when one fails.
-    try addNamed(groups, hasTickets)
+    try addNamed(groups, serve)
   }
 
   private static func load(
@@ -62,26 +65,19 @@ public final class TLSContext {
     return certificates
   }
 
-  private func addNamed(_ groups: CertificateGroups, _ hasTickets: Bool) throws(TLSError) {
-    var made: [[Int]: OpaquePointer] = [groups.standard.map(\.index): standard]
+  private func addNamed(
+    _ groups: CertificateGroups, _ serve: ([LoadedCertificate]) throws(TLSError) -> ServedCertificates
+  ) throws(TLSError) {
+    var made: [[Int]: ServedCertificates] = [groups.standard.map(\.index): standard]
     for (name, certificates) in groups.byName {
       let indexes = certificates.map(\.index)
-      if let context = made[indexes] {
-        named[name] = context
-        continue
-      }
-      let context = try makeServerContext(configuration, certificates, clients, library)
-      all.append(context)
-      made[indexes] = context
-      named[name] = context
+      if made[indexes] == nil { made[indexes] = try serve(certificates) }
+      named[name] = made[indexes]
     }
-    for context in all { setCallbacks(context) }
+    for served in made.values { setCallbacks(served.context) }
   }
 
-  deinit {
-    all.forEach { SSL_CTX_free($0) }
-    EVP_CIPHER_free(smallTicketCipher)
-  }
+  deinit { EVP_CIPHER_free(smallTicketCipher) }
 
   /// What is served, in the configuration's order.
   /// True exactly when some certificate has a key of the kind.
@@ -112,25 +108,22 @@ public final class TLSContext {
   }
 
   /// The certificates for a name: exactly it, or the wildcard that covers it (RFC 6125 section 6.4.3).
-  fileprivate func context(for name: String) -> OpaquePointer? {
+  func certificates(for name: String) -> ServedCertificates? {
+    guard !named.isEmpty else { return nil }
     let name = name.lowercased()
-    if let context = named[name] { return context }
+    if let served = named[name] { return served }
     guard let dot = name.firstIndex(of: ".") else { return nil }
     return named["*" + name[dot...]]
   }
 
-  /// The first of our protocols that the client offers.
-  fileprivate func select(from offered: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8>? {
-    var ours = protocols[...]
-    while let count = ours.first {
-      let wanted = ours.dropFirst().prefix(Int(count))
-      var theirs = offered[...]
-      while let length = theirs.first {
-        let name = theirs.dropFirst().prefix(Int(length))
-        if name.elementsEqual(wanted) { return UnsafeBufferPointer(rebasing: name) }
-        theirs = theirs.dropFirst(1 + Int(length))
+  /// The first of our protocols that the client offers, and where it stands in the offer.
+  /// - Parameter offered: names, each with a byte of length before it.
+  func select(from offered: UnsafeRawBufferPointer) -> (index: Int, name: UnsafeRawBufferPointer)? {
+    for (index, wanted) in protocols.enumerated() {
+      var theirs = ByteCursor(offered)
+      while let name = theirs.part(1) {
+        if name.elementsEqual(wanted) { return (index, name) }
       }
-      ours = ours.dropFirst(1 + Int(count))
     }
     return nil
   }
@@ -143,8 +136,8 @@ private let serverNameCallback:
       return SSL_TLSEXT_ERR_NOACK
     }
     return Unmanaged<TLSContext>.fromOpaque(argument)._withUnsafeGuaranteedRef { ours in
-      guard let context = ours.context(for: String(cString: name)) else { return SSL_TLSEXT_ERR_NOACK }
-      if context != ours.standard, SSL_set_SSL_CTX(ssl, context) == nil { return SSL_TLSEXT_ERR_NOACK }
+      guard let served = ours.certificates(for: String(cString: name)) else { return SSL_TLSEXT_ERR_NOACK }
+      if served !== ours.standard, SSL_set_SSL_CTX(ssl, served.context) == nil { return SSL_TLSEXT_ERR_NOACK }
       return SSL_TLSEXT_ERR_OK
     }
   }
@@ -155,10 +148,10 @@ private let protocolCallback:
     UnsafePointer<UInt8>?, UInt32, UnsafeMutableRawPointer?
   ) -> Int32 = { _, selected, selectedCount, offered, offeredCount, argument in
     guard let argument, let selected, let selectedCount else { return SSL_TLSEXT_ERR_ALERT_FATAL }
-    let offered = UnsafeBufferPointer(start: offered, count: Int(offeredCount))
+    let offered = UnsafeRawBufferPointer(start: offered, count: Int(offeredCount))
     return Unmanaged<TLSContext>.fromOpaque(argument)._withUnsafeGuaranteedRef { ours in
-      guard let name = ours.select(from: offered) else { return SSL_TLSEXT_ERR_ALERT_FATAL }
-      selected.pointee = name.baseAddress
+      guard let (_, name) = ours.select(from: offered) else { return SSL_TLSEXT_ERR_ALERT_FATAL }
+      selected.pointee = name.octets
       selectedCount.pointee = UInt8(truncatingIfNeeded: name.count)
       return SSL_TLSEXT_ERR_OK
     }

@@ -16,7 +16,7 @@ public enum TLSFailure: Equatable, Sendable {
   case certificate
   /// The peer broke the protocol. The reason is one of OpenSSL's `SSL_R_` codes.
   case protocolError(reason: Int32)
-  /// The peer sent a record that our record layer refuses, with this alert (RFC 8446 section 6.2).
+  /// The peer sent something that our handshake or our record layer refuses, with this alert (RFC 8446 section 6.2).
   case recordError(alert: UInt8)
   /// OpenSSL failed for want of memory or by a fault of its own or ours.
   case internalError
@@ -33,7 +33,7 @@ extension TLSFailure: CustomStringConvertible {
     case .peerAlert(let alert): "alert \(alert) from the peer"
     case .certificate: "certificate"
     case .protocolError(let reason): "protocol error \(reason)"
-    case .recordError(let alert): "record refused with alert \(alert)"
+    case .recordError(let alert): "refused with alert \(alert)"
     case .internalError: "internal error"
     }
   }

@@ -1,4 +1,5 @@
 internal import COpenSSL
+internal import Glibc
 
 /// A worker's OpenSSL: a library context of its own, so that workers don't contend for OpenSSL's locks, and
 /// the one BIO of all its connections.
@@ -10,6 +11,7 @@ public final class TLSLibrary {
   let bio: OpaquePointer
   /// What tickets are encrypted with: fetched once, as a fetch takes locks.
   let ticketCipher: OpaquePointer
+  let ticketCiphers: TicketCiphers
   let records: RecordCiphers
   /// The key schedules of TLS 1.2 and 1.3, which give the traffic secrets to who wants them; key exchanges.
   let derivations: OpaquePointer
@@ -33,10 +35,12 @@ public final class TLSLibrary {
     let derivations = copenssl_add_kdfs(context)
     let cipher = EVP_CIPHER_fetch(context, "AES-256-CBC", nil)
     let bio = exchangeMethod.flatMap { BIO_new_ex(context, $0) }
-    guard let derivations, let cipher, let bio, let records = RecordCiphers.make(context, aes) else {
+    guard let derivations, let cipher, let bio, let records = RecordCiphers.make(context, aes),
+      let ticketCiphers = TicketCiphers.make(cipher)
+    else {
       let missing =
         derivations == nil
-        ? "providers" : cipher == nil ? "AES-256-CBC" : bio == nil ? "BIOs" : "AEADs and hashes"
+        ? "providers" : cipher == nil ? "AES-256-CBC" : bio == nil ? "BIOs" : "AEADs"
       let error = TLSError.library("load its \(missing)")
       Self.free(derivations, bio, cipher, context)
       throw error
@@ -47,6 +51,7 @@ public final class TLSLibrary {
     self.context = context
     self.bio = bio
     ticketCipher = cipher
+    self.ticketCiphers = ticketCiphers
     self.derivations = derivations
     self.records = records
   }
@@ -73,6 +78,15 @@ public final class TLSLibrary {
   /// Gives whole pages that malloc has free, wherever they lie, back to the kernel. Any thread may call it; others
   /// that allocate wait meanwhile.
   public static func returnFreeMemory() { copenssl_return_free() }
+
+  /// What handshakes of our own date tickets and judge OCSP responses with: the clock that OpenSSL reads for that,
+  /// or another one for tests.
+  var wallTime: () -> WallTime = { WallTime(seconds: Int64(time(nil))) }
+
+  /// Random bytes for keys, from the generator that OpenSSL makes its private ones with.
+  func fillPrivate(_ bytes: UnsafeMutableRawBufferPointer) -> Bool {
+    RAND_priv_bytes_ex(context, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count, 0) == 1
+  }
 
   /// Random bytes fit for secrets.
   func fillRandom(_ bytes: UnsafeMutableRawBufferPointer) -> Bool {

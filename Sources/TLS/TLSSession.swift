@@ -1,75 +1,72 @@
-internal import COpenSSL
-
-/// The server's side of one TLS connection, by OpenSSL: bytes in, bytes out, no I/O.
+/// The server's side of one TLS connection: bytes in, bytes out, no I/O. A handshake of TLS 1.3 that has nothing
+/// unusual about it is our own; OpenSSL makes all others, and goes on where no record layer of ours does.
 ///
 /// Belongs to its library's thread. No call keeps a pointer that it was given.
 public struct TLSSession: ~Copyable {
   /// A record of 16384 bytes is at most this long, with what OpenSSL may put before it.
   public static let recordRoom = 16640
-  /// What a record's header, nonce and tag take, and an answer to a KeyUpdate that goes first.
-  private static let overhead = recordRoom - plaintextLimit
-  /// The most that one record carries (RFC 8446 section 5.1).
-  private static let plaintextLimit = 16384
-  /// Less than this isn't worth a record of its own while more waits.
-  private static let smallestPart = 1024
 
-  let ssl: OpaquePointer
-  private let exchange: UnsafeMutablePointer<Exchange>
-  /// Holds the context that callbacks are handed, and through it the library.
   private let context: TLSContext
-  /// Set once the connection has failed: OpenSSL isn't asked again.
-  private var failure: TLSFailure?
-  /// Nil where our record layer won't take over.
-  private var secrets: TrafficSecrets?
-  /// Tickets made so far: in TLS 1.3 each is a record of the application's keys.
-  private var ticketsMade = 0
+  // One of them, from the first bytes of the client on.
+  var own: Handshake13?
+  var openSSL: OpenSSLSession?
 
   /// Nil when memory is short.
   public init?(context: TLSContext) {
-    guard let ssl = SSL_new(context.standard) else {
-      ERR_clear_error()
-      return nil
-    }
     self.context = context
-    self.ssl = ssl
-    secrets = context.configuration.recordLayer == .tidegate ? TrafficSecrets() : nil
-    exchange = context.library.exchange
-    // One reference serves as reader and writer.
-    BIO_up_ref(context.library.bio)
-    SSL_set_bio(ssl, context.library.bio, context.library.bio)
-    SSL_set_accept_state(ssl)
-    context.library.sessionCount += 1
-  }
-
-  deinit {
-    SSL_free(ssl)
-    context.library.sessionCount -= 1
+    guard context.rules == nil else { return }
+    openSSL = OpenSSLSession(context: context)
+    guard openSSL != nil else { return nil }
   }
 
   /// Goes on with the handshake until it is over or can't go on.
   public mutating func handshake(
     input: UnsafeRawBufferPointer, output: UnsafeMutableRawBufferPointer
   ) -> HandshakeProgress {
-    if let failure { return HandshakeProgress(step: .failed(failure), consumed: 0, produced: 0) }
-    begin(input, output)
-    copenssl_set_secrets(context.library.derivations, secrets?.memory)
-    let result = SSL_do_handshake(ssl)
-    copenssl_set_secrets(context.library.derivations, nil)
-    ticketsMade += exchange.pointee.ticketsMade
-    let step: HandshakeProgress.Step =
-      if result == 1 {
-        .done
-      } else {
-        switch SSL_get_error(ssl, result) {
-        case SSL_ERROR_WANT_READ: .wantsInput
-        case SSL_ERROR_WANT_WRITE: .wantsRoom
-        default: .failed(fail())
-        }
-      }
-    let (consumed, produced) = end(input, output)
-    return HandshakeProgress(step: step, consumed: consumed, produced: produced)
+    if openSSL != nil { return openSSL!.handshake(input: input, output: output) }
+    if own != nil { return own!.goOn(input: input, output: output) }
+    return begin(input, output)
   }
 
+  private mutating func begin(
+    _ input: UnsafeRawBufferPointer, _ output: UnsafeMutableRawBufferPointer
+  ) -> HandshakeProgress {
+    var progress = HandshakeProgress(step: .wantsInput, consumed: 0, produced: 0)
+    if let begun = Handshake13.begin(context, input: input, output: output, progress: &progress) {
+      own = consume begun
+      return goOn(behind: progress, input, output)
+    }
+    openSSL = OpenSSLSession(context: context)
+    guard openSSL != nil else {
+      return HandshakeProgress(step: .failed(.internalError), consumed: 0, produced: 0)
+    }
+    return openSSL!.handshake(input: input, output: output)
+  }
+
+  /// Takes what has come behind a ClientHello, seldom anything.
+  private mutating func goOn(
+    behind first: HandshakeProgress, _ input: UnsafeRawBufferPointer, _ output: UnsafeMutableRawBufferPointer
+  ) -> HandshakeProgress {
+    guard first.step == .wantsInput, first.consumed < input.count else { return first }
+    var progress = own!.goOn(
+      input: UnsafeRawBufferPointer(rebasing: input[first.consumed...]),
+      output: UnsafeMutableRawBufferPointer(rebasing: output[first.produced...]))
+    progress.consumed += first.consumed
+    progress.produced += first.produced
+    return progress
+  }
+
+  /// Makes the record layer that goes on in this session's place, once the handshake is done. The session
+  /// is then to be dropped.
+  /// - Returns: nil when the session must go on by itself: TLS 1.2, or the configuration says so.
+  public mutating func handOver() -> RecordLayer? {
+    if own != nil { return own!.records.take() }
+    return openSSL?.handOver()
+  }
+}
+
+// What goes on without a record layer: only OpenSSL's handshakes do.
+extension TLSSession {
   /// Opens records until the input is consumed or `room` is full.
   /// - Parameters:
   ///   - room: where the data goes; not empty.
@@ -78,31 +75,10 @@ public struct TLSSession: ~Copyable {
     input: UnsafeRawBufferPointer, into room: UnsafeMutableRawBufferPointer,
     output: UnsafeMutableRawBufferPointer
   ) -> ReadProgress {
-    if let failure { return ReadProgress(status: .failed(failure), consumed: 0, read: 0, produced: 0) }
-    begin(input, output)
-    var read = 0
-    let status = fill(room, &read)
-    let (consumed, produced) = end(input, output)
-    return ReadProgress(status: status, consumed: consumed, read: read, produced: produced)
-  }
-
-  private mutating func fill(
-    _ room: UnsafeMutableRawBufferPointer, _ read: inout Int
-  ) -> ReadProgress.Status {
-    while read < room.count {
-      var count = 0
-      if SSL_read_ex(ssl, room.baseAddress! + read, room.count - read, &count) == 1 {
-        read += count
-        continue
-      }
-      switch SSL_get_error(ssl, 0) {
-      case SSL_ERROR_WANT_READ: return read > 0 ? .data : .wantsInput
-      case SSL_ERROR_WANT_WRITE: return .wantsRoom
-      case SSL_ERROR_ZERO_RETURN: return .closed
-      default: return .failed(fail())
-      }
+    guard openSSL != nil else {
+      return ReadProgress(status: .failed(.internalError), consumed: 0, read: 0, produced: 0)
     }
-    return .data
+    return openSSL!.read(input: input, into: room, output: output)
   }
 
   /// Seals data into whole records while the output has room for them.
@@ -111,104 +87,81 @@ public struct TLSSession: ~Copyable {
   public mutating func write(
     _ data: UnsafeRawBufferPointer, output: UnsafeMutableRawBufferPointer
   ) -> WriteProgress {
-    if let failure { return WriteProgress(status: .failed(failure), written: 0, produced: 0) }
-    begin(UnsafeRawBufferPointer(start: nil, count: 0), output)
-    var written = 0
-    var status = WriteProgress.Status.written
-    while written < data.count, status == .written {
-      let left = data.count - written
-      // OpenSSL must never be left with half a record: a retry would have to bring the same bytes again.
-      let part = min(left, Self.plaintextLimit, exchange.pointee.outputLeft - Self.overhead)
-      guard part == left || part >= Self.smallestPart else {
-        status = .wantsRoom
-        break
-      }
-      var count = 0
-      if SSL_write_ex(ssl, data.baseAddress! + written, part, &count) == 1 {
-        written += count
-      } else {
-        status = .failed(fail())
-      }
+    guard openSSL != nil else {
+      return WriteProgress(status: .failed(.internalError), written: 0, produced: 0)
     }
-    let (_, produced) = end(UnsafeRawBufferPointer(start: nil, count: 0), output)
-    return WriteProgress(status: status, written: written, produced: produced)
+    return openSSL!.write(data, output: output)
   }
 
   /// Tells the peer that no more data comes. Reading may go on.
   /// - Returns: bytes of output to be sent; none when it was said before or the connection isn't established.
   public mutating func closeNotify(output: UnsafeMutableRawBufferPointer) -> Int {
-    guard failure == nil, SSL_is_init_finished(ssl) == 1 else { return 0 }
-    begin(UnsafeRawBufferPointer(start: nil, count: 0), output)
-    if SSL_get_shutdown(ssl) & SSL_SENT_SHUTDOWN == 0 { _ = SSL_shutdown(ssl) }
-    if ERR_peek_error() != 0 { ERR_clear_error() }
-    return end(UnsafeRawBufferPointer(start: nil, count: 0), output).produced
-  }
-
-  /// Points the exchange at this connection's bytes, and starts with an empty error queue: `SSL_get_error`
-  /// would take what is left there for this call's.
-  private func begin(_ input: UnsafeRawBufferPointer, _ output: UnsafeMutableRawBufferPointer) {
-    if ERR_peek_error() != 0 { ERR_clear_error() }
-    exchange.pointee = Exchange(
-      input: input.baseAddress, inputLeft: input.count, output: output.baseAddress, outputLeft: output.count,
-      context: Unmanaged.passUnretained(context))
-  }
-
-  /// Takes the exchange back.
-  /// - Returns: what was taken of the input and put into the output.
-  private func end(
-    _ input: UnsafeRawBufferPointer, _ output: UnsafeMutableRawBufferPointer
-  ) -> (consumed: Int, produced: Int) {
-    let result = (input.count - exchange.pointee.inputLeft, output.count - exchange.pointee.outputLeft)
-    exchange.pointee = Exchange()
-    return result
-  }
-
-  private mutating func fail() -> TLSFailure {
-    let found = TLSFailure.takeFromQueue(started: SSL_get_state(ssl) != TLS_ST_BEFORE)
-    failure = found
-    return found
-  }
-}
-
-// What comes after.
-extension TLSSession {
-  /// Makes the record layer that goes on in this session's place, once the handshake is done. The session
-  /// is then to be dropped.
-  /// - Returns: nil when the session must go on by itself: TLS 1.2, or the configuration says so.
-  public mutating func handOver() -> RecordLayer? {
-    guard failure == nil, secrets != nil, SSL_is_init_finished(ssl) == 1, version == .tls13,
-      SSL_has_pending(ssl) == 0, SSL_get_shutdown(ssl) == 0
-    else { return nil }
-    let taken = secrets.take()
-    guard let taken else { return nil }
-    return RecordLayer.make(
-      suite: cipherSuite, receiving: taken.client, sending: taken.server, sent: UInt64(ticketsMade),
-      library: context.library)
+    guard openSSL != nil else { return 0 }
+    return openSSL!.closeNotify(output: output)
   }
 }
 
 // What was agreed on; once the handshake is done.
 extension TLSSession {
-  public var version: TLSVersion { SSL_version(ssl) == TLS1_3_VERSION ? .tls13 : .tls12 }
+  public var version: TLSVersion {
+    switch openSSL {
+    case .some(let session): session.version
+    case .none: .tls13
+    }
+  }
 
   public var cipherSuite: CipherSuite {
-    CipherSuite(id: SSL_get_current_cipher(ssl).map { SSL_CIPHER_get_protocol_id($0) } ?? 0)
+    switch openSSL {
+    case .some(let session): return session.cipherSuite
+    case .none: break
+    }
+    switch own {
+    case .some(let handshake): return handshake.cipherSuite
+    case .none: return CipherSuite(id: 0)
+    }
   }
 
   /// True exactly when a ticket of an earlier connection spared the certificate and its signature.
-  public var isResumed: Bool { SSL_session_reused(ssl) == 1 }
+  public var isResumed: Bool {
+    switch openSSL {
+    case .some(let session): return session.isResumed
+    case .none: break
+    }
+    switch own {
+    case .some(let handshake): return handshake.isResumed
+    case .none: return false
+    }
+  }
 
   /// The name that the client asked for (RFC 6066 section 3), as it sent it.
   public var serverName: String? {
-    SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name).map { String(cString: $0) }
+    switch openSSL {
+    case .some(let session): return session.serverName
+    case .none: break
+    }
+    switch own {
+    case .some(let handshake): return handshake.serverName
+    case .none: return nil
+    }
   }
 
   /// The application protocol agreed on; nil when the client named none.
   public var applicationProtocol: String? {
-    var name: UnsafePointer<UInt8>?
-    var count: UInt32 = 0
-    SSL_get0_alpn_selected(ssl, &name, &count)
-    guard let name, count > 0 else { return nil }
-    return String(decoding: UnsafeBufferPointer(start: name, count: Int(count)), as: UTF8.self)
+    switch openSSL {
+    case .some(let session): return session.applicationProtocol
+    case .none: break
+    }
+    switch own {
+    case .some(let handshake): return handshake.applicationProtocol
+    case .none: return nil
+    }
+  }
+
+  /// Once the handshake is done, and until the record layer takes over; nil when the client showed none.
+  public var clientCertificate: ClientCertificate? {
+    switch openSSL {
+    case .some(let session): session.clientCertificate
+    case .none: nil
+    }
   }
 }

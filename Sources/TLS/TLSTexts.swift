@@ -20,17 +20,35 @@ extension TLSSession {
   /// Once the handshake is done, and until the record layer takes over.
   public var texts: TLSTexts {
     var texts = TLSTexts(
-      version: version == .tls13 ? "TLSv1.3" : "TLSv1.2", cipher: text(SSL_CIPHER_get_name(cipher)),
+      version: version == .tls13 ? "TLSv1.3" : "TLSv1.2", cipher: cipherName,
       applicationProtocol: applicationProtocol ?? "", serverName: serverName ?? "",
       clientCertificate: clientCertificate)
-    if !isResumed, let shown = SSL_get_certificate(ssl) {
+    if !isResumed, let shown {
       texts.signatureAlgorithm = text(OBJ_nid2sn(X509_get_signature_nid(shown)))
       texts.keyAlgorithm = keyAlgorithm(of: X509_get0_pubkey(shown))
     }
     return texts
   }
 
-  private var cipher: OpaquePointer? { SSL_get_current_cipher(ssl) }
+  /// OpenSSL's names of TLS 1.3's suites are the usual ones.
+  private var cipherName: String {
+    switch openSSL {
+    case .some(let session): text(SSL_CIPHER_get_name(SSL_get_current_cipher(session.ssl)))
+    case .none: cipherSuite.description
+    }
+  }
+
+  /// The certificate that the client was shown; borrowed.
+  private var shown: OpaquePointer? {
+    switch openSSL {
+    case .some(let session): return SSL_get_certificate(session.ssl)
+    case .none: break
+    }
+    switch own {
+    case .some(let handshake): return handshake.signer?.certificate.leaf
+    case .none: return nil
+    }
+  }
 }
 
 private func text(_ pointer: UnsafePointer<CChar>?) -> String { pointer.map { String(cString: $0) } ?? "" }

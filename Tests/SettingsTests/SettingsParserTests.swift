@@ -23,9 +23,9 @@ import Testing
     #expect(settings == everyKeyExpected)
     #expect(settings.listeners[0].location.line == 7)
     #expect(settings.listeners[0].location.column == 5)
-    #expect(settings.listeners[0].tls?.groups[1].location.line == 27)
+    #expect(settings.listeners[0].tls?.groups[1].location.line == 28)
     #expect(settings.listeners[0].tls?.groups[1].location.column == 24)
-    #expect(settings.pools[0].location.line == 33)
+    #expect(settings.pools[0].location.line == 34)
   }
 
   @Test func `Sections without a key and explicit absence are fine`() throws {
@@ -113,6 +113,7 @@ private let everyKey = """
         certificates: [{certificate: /c, key: /k, ocsp: /o}]
         minimum_version: 1.3
         record_layer: openssl
+        handshake: openssl
         tickets: {lifetime: 1h, keys: t.key}
         client_ca: /ca
         client_crl: /crl
@@ -191,6 +192,7 @@ private var everyListenerExpected: [Settings.Listener] {
     certificates: [Settings.TLS.Certificate(certificate: "/c", key: "/k", location: start)])
   tls.minimumVersion = .tls13
   tls.recordLayer = .openssl
+  tls.handshake = .openssl
   tls.tickets.lifetime = .seconds(3600)
   tls.tickets.keys = [Settings.Located("/etc/tidegate/t.key", at: start)]
   tls.certificates[0].ocsp = Settings.Located("/o", at: start)

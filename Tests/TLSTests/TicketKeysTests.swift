@@ -86,7 +86,7 @@ import Testing
     var seconds = age.seconds
     let session = withUnsafeMutablePointer(to: &seconds) { seconds in
       SSL_CTX_set_session_ticket_cb(
-        context.standard,
+        context.standard.context,
         { ssl, seconds in
           let session = SSL_get_session(ssl)
           let age = seconds!.assumingMemoryBound(to: Int.self).pointee

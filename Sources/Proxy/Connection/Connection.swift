@@ -51,7 +51,7 @@ struct Connection: ~Copyable {
   /// True exactly when the backend is connected and its answer is due.
   var isAnswerAwaited = false
 
-  /// OpenSSL's object: during the handshake, and after it in TLS 1.2 or with `record_layer: openssl`.
+  /// During the handshake; after it OpenSSL's object in TLS 1.2 or with `record_layer: openssl`.
   var session: TLSSession?
   /// What is left of TLS 1.3 once the handshake is over.
   var records: RecordLayer?

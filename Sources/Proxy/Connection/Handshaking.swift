@@ -4,7 +4,7 @@ internal import Settings
 internal import TLS
 internal import Telemetry
 
-/// Phase 3: TLS, by OpenSSL, from a queue within the turn's budget, so that live connections go first.
+/// Phase 3: TLS, from a queue within the turn's budget, so that live connections go first.
 extension Worker where Engine: ~Copyable {
   /// A turn begins no other step of a handshake after this: full ones take longer, so it is one of them or a
   /// few cheap ones, and live connections wait for no more.
@@ -76,7 +76,7 @@ extension Worker where Engine: ~Copyable {
     return id
   }
 
-  /// Feeds OpenSSL what has been received, and queues what it answers.
+  /// Feeds the session what has been received, and queues what it answers.
   private mutating func continueHandshake(_ c: ConnectionPointer) -> HandshakeProgress.Step? {
     if c.pointee.session == nil {
       guard let context = c.pointee.listener.contexts[shared.index],
@@ -104,7 +104,7 @@ extension Worker where Engine: ~Copyable {
     }
   }
 
-  /// Drops what OpenSSL has read off the received bytes.
+  /// Drops what has been read off the received bytes.
   mutating func consumed(_ c: ConnectionPointer, _ count: Int) {
     guard !c.pointee.client.received.isEmpty else { return }
     c.pointee.client.received.consumeFirst(count, in: &engine.buffers)
@@ -115,7 +115,7 @@ extension Worker where Engine: ~Copyable {
     }
   }
 
-  /// Queues what OpenSSL wrote at a buffer's base for the client.
+  /// Queues what was written at a buffer's base for the client.
   mutating func produced(_ c: ConnectionPointer, _ buffer: BufferID, _ count: Int) {
     guard count > 0 else { return engine.buffers.give(buffer) }
     engine.buffers.setPayload(buffer, start: 0, count: count)
@@ -162,7 +162,7 @@ extension Worker where Engine: ~Copyable {
     return HandshakeClass(isTLS13 ? .tls13 : .tls12, isRSA ? .rsa : .ecdsa, isResumed: c.pointee.tlsResumed)
   }
 
-  /// Goes on without OpenSSL's object, where our record layer can take over.
+  /// Goes on without the session, where our record layer can take over.
   private mutating func handOver(_ c: ConnectionPointer) {
     guard let records = c.pointee.session?.handOver() else { return }
     c.pointee.records = consume records

@@ -12,6 +12,7 @@ extension TLSConfiguration {
       })
     minimumVersion = tls.minimumVersion == .tls13 ? .tls13 : .tls12
     recordLayer = tls.recordLayer == .openssl ? .openssl : .tidegate
+    handshake = tls.handshake == .openssl ? .openssl : .tidegate
     ticketLifetime = tls.tickets.lifetime
     if let secret = tls.tickets.fleetSecret {
       tickets = .fleetSecret(.file(secret.text))

@@ -1,4 +1,5 @@
 import Testing
+
 @testable import TLS
 
 /// A session and the bytes under way to it: what a connection's buffers are in the proxy.
@@ -23,6 +24,8 @@ final class Link {
   func handOver() -> RecordLayer? { session.handOver() }
 
   var isResumed: Bool { session.isResumed }
+  /// True exactly when the handshake was answered by our own code.
+  var isOwn: Bool { session.isOwn }
 
   /// Lets both sides talk until neither has anything to say.
   /// - Parameter part: how many bytes at most to hand over next; asked anew each time.

@@ -3,7 +3,7 @@ import TLS
 
 /// Certificates for tests, made when first asked for.
 struct TestCertificate: Sendable {
-  enum Key { case p256, rsa }
+  enum Key { case p256, p384, p521, rsa, ed25519 }
 
   let certificatePEM: String
   let keyPEM: String
@@ -16,13 +16,16 @@ struct TestCertificate: Sendable {
   /// For localhost.
   static let localhost = make(.p256, names: ["localhost"])
   static let localhostRSA = make(.rsa, names: ["localhost"])
+  static let localhostP384 = make(.p384, names: ["localhost"])
+  static let localhostP521 = make(.p521, names: ["localhost"])
+  static let localhostEd25519 = make(.ed25519, names: ["localhost"])
 
   /// - Parameter names: DNS names for the extension; with none, `commonName` stands alone.
   /// - Parameter seconds: how long it is valid from now on.
   static func make(
     _ kind: Key, names: [String], commonName: String = "test", seconds: Int = 86400
   ) -> TestCertificate {
-    let key = kind == .p256 ? shim_EVP_EC_gen("P-256") : shim_EVP_RSA_gen(2048)
+    let key = makeKey(kind)
     let certificate = X509_new()
     defer {
       EVP_PKEY_free(key)
@@ -42,10 +45,25 @@ struct TestCertificate: Sendable {
       X509_add_ext(certificate, ext, -1)
       X509_EXTENSION_free(ext)
     }
-    precondition(X509_sign(certificate, key, EVP_sha256()) > 0)
+    precondition(X509_sign(certificate, key, kind == .ed25519 ? nil : EVP_sha256()) > 0)
     return TestCertificate(
       certificatePEM: text { PEM_write_bio_X509($0, certificate) },
       keyPEM: text { PEM_write_bio_PrivateKey($0, key, nil, nil, 0, nil, nil) })
+  }
+
+  private static func makeKey(_ kind: Key) -> OpaquePointer? {
+    switch kind {
+    case .p256: return shim_EVP_EC_gen("P-256")
+    case .p384: return shim_EVP_EC_gen("P-384")
+    case .p521: return shim_EVP_EC_gen("P-521")
+    case .rsa: return shim_EVP_RSA_gen(2048)
+    case .ed25519:
+      let context = EVP_PKEY_CTX_new_id(EVP_PKEY_ED25519, nil)
+      defer { EVP_PKEY_CTX_free(context) }
+      var key: OpaquePointer?
+      precondition(EVP_PKEY_keygen_init(context) == 1 && EVP_PKEY_keygen(context, &key) == 1)
+      return key
+    }
   }
 
   /// Parsed; gone once `body` returns.

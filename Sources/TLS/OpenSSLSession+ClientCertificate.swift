@@ -8,9 +8,9 @@ public struct ClientCertificate: Sendable, Equatable {
   public var isOfThisConnection: Bool
 }
 
-extension TLSSession {
+extension OpenSSLSession {
   /// Once the handshake is done, and until the record layer takes over; nil when the client showed none.
-  public var clientCertificate: ClientCertificate? {
+  var clientCertificate: ClientCertificate? {
     guard let certificate = SSL_get0_peer_certificate(ssl), SSL_get_verify_result(ssl) == X509_V_OK else {
       return nil
     }
