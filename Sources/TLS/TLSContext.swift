@@ -33,7 +33,6 @@ public final class TLSContext {
     self.ticketKeys = hasTickets ? ticketKeys : nil
     self.configuration = configuration
     protocols = configuration.applicationProtocols.map { Array($0.utf8.prefix(255)) }
-    rules = HandshakeRules(configuration)
     try checkAlgorithms(configuration, library)
     certificates = try Self.load(configuration, library)
     hasECDSA = certificates.contains { $0.summary.keyType.hasPrefix("ECDSA") }
@@ -42,13 +41,16 @@ public final class TLSContext {
       try ClientAuthorities(source, library)
     }
     let groups = CertificateGroups(certificates)
-    let (schemes, clients) = (rules?.schemes ?? [], clients)
+    let clients = clients
+    let first = try makeServerContext(configuration, groups.standard, clients, library)
+    rules = HandshakeRules(configuration, asking: first, library)
+    let schemes = rules?.schemes ?? []
+    standard = ServedCertificates(first, groups.standard, schemes: schemes, library: library)
     func serve(_ certificates: [LoadedCertificate]) throws(TLSError) -> ServedCertificates {
       ServedCertificates(
         try makeServerContext(configuration, certificates, clients, library), certificates, schemes: schemes,
         library: library)
     }
-    standard = try serve(groups.standard)
     smallTicketCipher =
       self.ticketKeys?.hasSmallKeys == true ? EVP_CIPHER_fetch(library.context, "AES-128-CBC", nil) : nil
     // The object is whole from here on, so deinit frees what has been made when one fails.
@@ -79,11 +81,11 @@ public final class TLSContext {
 
   deinit { EVP_CIPHER_free(smallTicketCipher) }
 
-  /// What is served, in the configuration's order.
   /// True exactly when some certificate has a key of the kind.
   public let hasECDSA: Bool
   public let hasRSA: Bool
 
+  /// What is served, in the configuration's order.
   public var certificateSummaries: [CertificateSummary] { certificates.map(\.summary) }
 
   /// What is to be stapled to a certificate of one of our SSL_CTXs.

@@ -43,10 +43,11 @@ struct CertificateMessage {
   private static func stapleExtension(_ response: [UInt8]) -> [UInt8] {
     [0, UInt8(ExtensionType.statusRequest)] + prefixed([1] + prefixed(response, 3), 2)
   }
+}
 
-  private static func prefixed(_ bytes: [UInt8], _ lengthBytes: Int) -> [UInt8] {
-    (0..<lengthBytes).map { UInt8(truncatingIfNeeded: bytes.count >> (8 * (lengthBytes - 1 - $0))) } + bytes
-  }
+/// Bytes with their length before them, for messages that are made once.
+func prefixed(_ bytes: [UInt8], _ lengthBytes: Int) -> [UInt8] {
+  (0..<lengthBytes).map { UInt8(truncatingIfNeeded: bytes.count >> (8 * (lengthBytes - 1 - $0))) } + bytes
 }
 
 /// DER; empty when OpenSSL fails.

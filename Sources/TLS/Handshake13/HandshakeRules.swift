@@ -1,4 +1,4 @@
-/// A configuration in the numbers of the wire, for handshakes of our own.
+/// What OpenSSL makes of a configuration, in the numbers of the wire, for handshakes of our own.
 struct HandshakeRules {
   /// Indexes of `RecordSuite`, in order of preference.
   let suites: [UInt8]
@@ -10,23 +10,17 @@ struct HandshakeRules {
   static let p256: UInt16 = 23
   static let x25519: UInt16 = 29
 
-  private static let groupNames: [String: UInt16] = [
-    "X25519": x25519, "P-256": p256, "P-384": 24, "P-521": 25, "X448": 30,
-  ]
-
-  /// Nil where every handshake is OpenSSL's: as configured, with clients' certificates, or where a word of the
-  /// configuration is in a notation that only OpenSSL understands.
-  init?(_ configuration: TLSConfiguration) {
+  /// OpenSSL is asked, since only it knows what its words mean, what its security level forbids, and what the
+  /// machine's own configuration has to say.
+  /// - Parameter context: an SSL_CTX that is set up as configured.
+  /// - Returns: nil where every handshake is OpenSSL's: as configured, with clients' certificates, or where it has no
+  ///   answer.
+  init?(_ configuration: TLSConfiguration, asking context: OpaquePointer, _ library: TLSLibrary) {
     guard configuration.handshake == .tidegate, configuration.recordLayer == .tidegate,
-      configuration.clientCertificates == nil
+      configuration.clientCertificates == nil, let inquiry = RulesInquiry(context, library)
     else { return nil }
-    let groups = configuration.groups.map { Self.groupNames[$0] }
-    let schemes = configuration.signatureAlgorithms.map { SignatureScheme.names[$0] }
-    guard !groups.contains(nil), !schemes.contains(nil) else { return nil }
-    self.groups = groups.compactMap(\.self)
-    self.schemes = schemes.isEmpty ? SignatureScheme.standard : schemes.compactMap(\.self)
-    suites = configuration.cipherSuites.compactMap { name in
-      (0..<UInt8(RecordSuite.allCount)).first { RecordSuite(index: $0).suite.description == name }
-    }
+    suites = inquiry.suites.compactMap { RecordSuite.index(of: CipherSuite(id: $0)) }
+    groups = inquiry.groups
+    schemes = inquiry.schemes
   }
 }

@@ -29,8 +29,6 @@ import Testing
   @Test func whatTheConfigurationHasThatIsUnusual() throws {
     expectOpenSSL(try makeOwnContext { $0.handshake = .openssl }, "as configured")
     expectOpenSSL(try makeOwnContext { $0.recordLayer = .openssl }, "OpenSSL's record layer")
-    expectOpenSSL(try makeOwnContext { $0.groups = ["secp256r1"] }, "another notation of a group")
-    expectOpenSSL(try makeOwnContext { $0.signatureAlgorithms = ["ECDSA+SHA256"] }, "another notation")
     let authority = TestCertificate.make(.p256, names: [])
     expectOpenSSL(
       try makeOwnContext {
