@@ -46,8 +46,8 @@ final class ClientAuthorities {
   func warnings(_ now: WallTime) -> [String] { revocations?.warnings(now, of: certificates) ?? [] }
 
   /// A store of its own for verifying: OpenSSL would also complete our own chains from the SSL_CTX's.
-  func apply(to context: OpaquePointer) throws(TLSError) {
-    let identifier = sessionContext
+  func apply(to context: OpaquePointer, identity: [UInt8]) throws(TLSError) {
+    let identifier = sessionContext(identity)
     guard shim_SSL_CTX_set1_verify_cert_store(context, store) == 1,
       SSL_CTX_set_session_id_context(context, identifier, UInt32(identifier.count)) == 1
     else { throw .library("set its rules for clients' certificates") }
@@ -60,10 +60,10 @@ final class ClientAuthorities {
     SSL_CTX_set_verify(context, required, nil)
   }
 
-  /// What sessions are bound to. Listeners and instances may share ticket keys, so without it a client could
+  /// What sessions are bound to, beside the server. Listeners and instances may share ticket keys, so without it a client could
   /// show a session of a listener that asks for less, or trusts others, in place of a certificate.
-  private var sessionContext: [UInt8] {
-    var bytes: [UInt8] = Array("clients".utf8) + [isRequired ? 1 : 0]
+  private func sessionContext(_ identity: [UInt8]) -> [UInt8] {
+    var bytes: [UInt8] = Array("clients".utf8) + [isRequired ? 1 : 0] + identity
     var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
     var count: UInt32 = 0
     for certificate in certificates {

@@ -2,16 +2,18 @@ internal import Basics
 internal import COpenSSL
 
 /// An SSL_CTX that serves these certificates (one of each kind of key) under the configuration's rules.
+/// - Parameter identity: what its sessions are bound to; the same in all of a listener's, since OpenSSL looks at a
+///   ticket before it knows the server name.
 func makeServerContext(
   _ configuration: TLSConfiguration, _ certificates: [LoadedCertificate], _ clients: ClientAuthorities?,
-  _ library: TLSLibrary
+  identity: [UInt8], _ library: TLSLibrary
 ) throws(TLSError) -> OpaquePointer {
   guard let context = SSL_CTX_new_ex(library.context, nil, TLS_server_method()) else {
     throw .library("make an SSL context")
   }
   do throws(TLSError) {
-    try setRules(configuration, context)
-    try clients?.apply(to: context)
+    try setRules(configuration, identity, context)
+    try clients?.apply(to: context, identity: identity)
     for certificate in certificates { try use(certificate, configuration, context) }
   } catch {
     SSL_CTX_free(context)
@@ -20,11 +22,13 @@ func makeServerContext(
   return context
 }
 
-private func setRules(_ configuration: TLSConfiguration, _ context: OpaquePointer) throws(TLSError) {
+private func setRules(
+  _ configuration: TLSConfiguration, _ identity: [UInt8], _ context: OpaquePointer
+) throws(TLSError) {
   let minimum = configuration.minimumVersion == .tls13 ? TLS1_3_VERSION : TLS1_2_VERSION
   guard shim_SSL_CTX_set_min_proto_version(context, minimum) == 1,
     shim_SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) == 1,
-    SSL_CTX_set_session_id_context(context, Array("tidegate".utf8), 8) == 1
+    SSL_CTX_set_session_id_context(context, identity, UInt32(identity.count)) == 1
   else { throw .library("set its rules") }
   try setAlgorithms(configuration, context)
   _ = SSL_CTX_set_options(context, shim_SSL_OP_NO_COMPRESSION() | shim_SSL_OP_NO_RENEGOTIATION())

@@ -41,15 +41,16 @@ public final class TLSContext {
       try ClientAuthorities(source, library)
     }
     let groups = CertificateGroups(certificates)
-    let clients = clients
-    let first = try makeServerContext(configuration, groups.standard, clients, library)
+    let (clients, identity) = (clients, sessionIdentity(of: certificates))
+    let first = try makeServerContext(configuration, groups.standard, clients, identity: identity, library)
     rules = HandshakeRules(configuration, asking: first, library)
     let schemes = rules?.schemes ?? []
     standard = ServedCertificates(first, groups.standard, schemes: schemes, library: library)
     func serve(_ certificates: [LoadedCertificate]) throws(TLSError) -> ServedCertificates {
       ServedCertificates(
-        try makeServerContext(configuration, certificates, clients, library), certificates, schemes: schemes,
-        library: library)
+        try makeServerContext(configuration, certificates, clients, identity: identity, library),
+        certificates,
+        schemes: schemes, library: library)
     }
     smallTicketCipher =
       self.ticketKeys?.hasSmallKeys == true ? EVP_CIPHER_fetch(library.context, "AES-128-CBC", nil) : nil

@@ -5,6 +5,8 @@ internal import COpenSSL
 struct Handshake13: ~Copyable {
   let memory = HandshakeMemory()
   let context: TLSContext
+  /// Whom the client talks to.
+  let served: ServedCertificates
   /// Who showed the client a certificate; nil in a resumed session.
   private(set) var signer: Signer?
   /// What goes on once the handshake is done.
@@ -12,7 +14,10 @@ struct Handshake13: ~Copyable {
 
   var state: UnsafeMutablePointer<HandshakeState> { memory.state }
 
-  private init(_ context: TLSContext) { self.context = context }
+  private init(_ context: TLSContext, _ served: ServedCertificates) {
+    self.context = context
+    self.served = served
+  }
 
   /// Answers a ClientHello at the input's beginning.
   /// - Returns: nil when it is for OpenSSL to answer, or to find out what is wrong with it. Then no byte of the
@@ -22,7 +27,7 @@ struct Handshake13: ~Copyable {
     progress: inout HandshakeProgress
   ) -> Handshake13? {
     guard let offer = Offer.read(input), let agreement = Agreement(offer, context) else { return nil }
-    var begun = Handshake13(context)
+    var begun = Handshake13(context, agreement.served)
     let isBegun = withUnsafeTemporaryAllocation(byteCount: FlightSecrets.byteCount, alignment: 16) { memory in
       defer { OPENSSL_cleanse(memory.baseAddress, memory.count) }
       let secrets = FlightSecrets(memory: memory.baseAddress!)

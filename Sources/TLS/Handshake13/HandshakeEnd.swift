@@ -39,6 +39,7 @@ extension Handshake13 {
     let ticket = Ticket(
       suite: cipherSuite.id, given: library.wallTime(), lifetime: UInt32(truncatingIfNeeded: lifetime))
     let secret = memory.bytes(.ticketSecret, RecordSuite(index: state.pointee.suite).secretCount)
+    let (vector, identity) = (memory[.vector], served.identity)
     var writer = FlightWriter(output)
     _ = writer.openRecord(ContentType.applicationData)
     writer.number(Int(HandshakeType.newSessionTicket), 1)
@@ -48,7 +49,9 @@ extension Handshake13 {
     writer.number(0x0100, 2)  // The nonce: a zero.
     let sealed = writer.open(2)
     guard
-      writer.fill({ ticket.seal(secret, key: key, vector: memory[.vector], context: context, into: $0) })
+      writer.fill({
+        ticket.seal(secret, key: key, vector: vector, identity: identity, context: context, into: $0)
+      })
     else { return 0 }
     writer.close(sealed, 2)
     writer.number(0, 2)  // No extensions.

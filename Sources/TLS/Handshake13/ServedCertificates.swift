@@ -4,6 +4,8 @@ internal import COpenSSL
 final class ServedCertificates {
   /// An SSL_CTX, freed at the end.
   let context: OpaquePointer
+  /// What tickets of our own are bound to.
+  let identity: [UInt8]
   /// In the server's order, schemes that some certificate is for. No signer: OpenSSL has to.
   private let ways: [(scheme: UInt16, signer: Signer?)]
 
@@ -12,6 +14,7 @@ final class ServedCertificates {
     _ context: OpaquePointer, _ certificates: [LoadedCertificate], schemes: [UInt16], library: TLSLibrary
   ) {
     self.context = context
+    identity = sessionIdentity(of: certificates)
     guard !schemes.isEmpty else {
       ways = []
       return

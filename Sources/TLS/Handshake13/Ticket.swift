@@ -1,17 +1,18 @@
 internal import COpenSSL
 
 /// A ticket of our own handshakes (RFC 5077 section 4): the name of its key (16 bytes), a vector (16), the content in
-/// AES-CBC, and HMAC-SHA256 over all that: the form and the keys of OpenSSL's, but for the content.
+/// AES-CBC, and a code (32) of all that: the form and the keys of OpenSSL's.
+///
+/// The code is HMAC-SHA256 of OpenSSL's code, which is HMAC-SHA256 of what stands before it, and of the identity of the
+/// server that gave it. So each ticket is authentic to one of the two only, and to no server by another name.
 ///
 /// Content: a 1 for this version, the suite (2), when it was given, in seconds since 1970 (8), its lifetime in seconds
-/// (4), and the pre-shared key; then padding (PKCS #7), a 1 whatever the hash. An OpenSSL session begins with 0x30, and
-/// is never as short. OpenSSL deciphers ours and finds no session: without right padding, it would leave an error behind
-/// that its own next step trips over.
+/// (4), the pre-shared key, and a 1 that fills the last block.
 struct Ticket {
   enum Opened {
-    /// Not authentic, or by a key that is gone.
+    /// Not authentic, another server's, or by a key that is gone.
     case unknown
-    /// Authentic, but no content of ours: OpenSSL's.
+    /// OpenSSL's.
     case foreign
     case ours(Ticket)
   }
@@ -23,9 +24,9 @@ struct Ticket {
 
   static let version: UInt8 = 1
   private static let vectorCount = 16
-  private static let macCount = 32
+  private static let codeCount = 32
   private static let headCount = 15
-  private static let overhead = TicketKey.nameCount + vectorCount + macCount
+  private static let overhead = TicketKey.nameCount + vectorCount + codeCount
   /// Bytes of the longest.
   static let limit = overhead + contentCount(48)
 
@@ -41,11 +42,12 @@ struct Ticket {
 extension Ticket {
   /// - Parameters:
   ///   - vector: 16 random bytes.
+  ///   - identity: the server's (`sessionIdentity`).
   ///   - room: `limit` bytes at least.
   /// - Returns: its length; nil when OpenSSL fails.
   func seal(
-    _ secret: UnsafeRawBufferPointer, key: TicketKey, vector: UnsafeRawPointer, context: TLSContext,
-    into room: UnsafeMutableRawBufferPointer
+    _ secret: UnsafeRawBufferPointer, key: TicketKey, vector: UnsafeRawPointer, identity: [UInt8],
+    context: TLSContext, into room: UnsafeMutableRawBufferPointer
   ) -> Int? {
     var writer = FlightWriter(room)
     writer.bytes(key.name)
@@ -67,33 +69,44 @@ extension Ticket {
       ERR_clear_error()
       return nil
     }
-    Self.authenticate(writer.written(from: 0), key, into: room.baseAddress! + writer.count)
-    return writer.count + Self.macCount
+    let code = room.baseAddress! + writer.count
+    Self.authenticate(writer.written(from: 0), key, identity) { _, ours in
+      code.copyMemory(from: ours, byteCount: Self.codeCount)
+    }
+    return writer.count + Self.codeCount
   }
 
   /// Opens what a client brought, and writes the pre-shared key, of the suite's hash's length.
   /// - Parameter secret: room for 48 bytes.
   static func open(
-    _ bytes: UnsafeRawBufferPointer, context: TLSContext, secret: UnsafeMutableRawPointer
+    _ bytes: UnsafeRawBufferPointer, identity: [UInt8], context: TLSContext, secret: UnsafeMutableRawPointer
   ) -> Opened {
     guard bytes.count >= overhead, let start = bytes.baseAddress,
       let key = context.ticketKeys?.key(named: start)?.key
     else { return .unknown }
-    let content = UnsafeRawBufferPointer(
-      rebasing: bytes[TicketKey.nameCount + vectorCount..<bytes.count - macCount])
-    return withUnsafeTemporaryAllocation(byteCount: macCount + contentCount(48), alignment: 8) { memory in
-      defer { OPENSSL_cleanse(memory.baseAddress, memory.count) }
-      authenticate(
-        UnsafeRawBufferPointer(rebasing: bytes[..<(bytes.count - macCount)]), key, into: memory.baseAddress!)
-      guard CRYPTO_memcmp(memory.baseAddress, start + bytes.count - macCount, macCount) == 0 else {
-        return .unknown
-      }
-      guard [contentCount(32), contentCount(48)].contains(content.count) else { return .foreign }
-      let plain = UnsafeMutableRawBufferPointer(rebasing: memory[macCount..<macCount + content.count])
+    let covered = UnsafeRawBufferPointer(rebasing: bytes[..<(bytes.count - codeCount)])
+    let code = start + covered.count
+    var opened = Opened.unknown
+    authenticate(covered, key, identity) { openSSLs, ours in
+      if CRYPTO_memcmp(code, openSSLs, codeCount) == 0 { opened = .foreign }
+      guard CRYPTO_memcmp(code, ours, codeCount) == 0 else { return }
+      let content = UnsafeRawBufferPointer(rebasing: covered[(TicketKey.nameCount + vectorCount)...])
+      opened = decipher(content, key, vector: start + TicketKey.nameCount, context, secret)
+    }
+    return opened
+  }
+
+  private static func decipher(
+    _ content: UnsafeRawBufferPointer, _ key: TicketKey, vector: UnsafeRawPointer, _ context: TLSContext,
+    _ secret: UnsafeMutableRawPointer
+  ) -> Opened {
+    guard [contentCount(32), contentCount(48)].contains(content.count) else { return .unknown }
+    return withUnsafeTemporaryAllocation(byteCount: content.count, alignment: 8) { plain in
+      defer { OPENSSL_cleanse(plain.baseAddress, plain.count) }
       plain.copyMemory(from: content)
       guard
         context.library.ticketCiphers.apply(
-          seals: false, key, small: context.smallTicketCipher, vector: start + TicketKey.nameCount, plain)
+          seals: false, key, small: context.smallTicketCipher, vector: vector, plain)
       else {
         ERR_clear_error()
         return .unknown
@@ -107,9 +120,9 @@ extension Ticket {
     guard cursor.number(1) == Int(version), let suite = cursor.number(2), let given = cursor.take(8),
       let lifetime = cursor.number(4),
       let index = RecordSuite.index(of: CipherSuite(id: UInt16(truncatingIfNeeded: suite)))
-    else { return .foreign }
+    else { return .unknown }
     let count = RecordSuite(index: index).secretCount
-    guard contentCount(count) == plain.count, let key = cursor.take(count) else { return .foreign }
+    guard contentCount(count) == plain.count, let key = cursor.take(count) else { return .unknown }
     secret.copyMemory(from: key.baseAddress!, byteCount: count)
     return .ours(
       Ticket(
@@ -118,13 +131,21 @@ extension Ticket {
         lifetime: UInt32(truncatingIfNeeded: lifetime)))
   }
 
+  /// Hands over the code that OpenSSL's ticket would have, and ours.
   private static func authenticate(
-    _ bytes: UnsafeRawBufferPointer, _ key: TicketKey, into mac: UnsafeMutableRawPointer
+    _ bytes: UnsafeRawBufferPointer, _ key: TicketKey, _ identity: [UInt8],
+    _ body: (_ openSSLs: UnsafeRawPointer, _ ours: UnsafeRawPointer) -> Void
   ) {
     withUnsafeTemporaryAllocation(of: copenssl_keyed.self, capacity: 1) { keyed in
       copenssl_keyed_start(keyed.baseAddress, 32, key.authenticationKey, key.size.rawValue)
-      copenssl_keyed_hash(keyed.baseAddress, bytes.baseAddress, bytes.count, mac)
-      copenssl_keyed_wipe(keyed.baseAddress)
+      defer { copenssl_keyed_wipe(keyed.baseAddress) }
+      withUnsafeTemporaryAllocation(byteCount: 2 * codeCount + identity.count, alignment: 8) { memory in
+        let (theirs, ours) = (memory.baseAddress!, memory.baseAddress! + codeCount + identity.count)
+        copenssl_keyed_hash(keyed.baseAddress, bytes.baseAddress, bytes.count, theirs)
+        UnsafeMutableRawBufferPointer(rebasing: memory[codeCount...]).copyBytes(from: identity)
+        copenssl_keyed_hash(keyed.baseAddress, theirs, codeCount + identity.count, ours)
+        body(theirs, ours)
+      }
     }
   }
 }

@@ -17,7 +17,9 @@ enum TicketChoice {
     let shape = RecordSuite(index: agreement.suite)
     for index in 0..<OfferedTickets.limit {
       guard let bytes = offered.ticket(index) else { break }
-      switch Ticket.open(bytes, context: context, secret: secrets[.result]) {
+      switch Ticket.open(
+        bytes, identity: agreement.served.identity, context: context, secret: secrets[.result])
+      {
       case .unknown: continue
       case .foreign: return .left
       case .ours(let ticket):

@@ -96,6 +96,25 @@ import Testing
     #expect(converse(asking, .init(session: ours)) == nil)
   }
 
+  /// By a certificate that it wouldn't take for the server's the client mustn't be served in its place.
+  @Test func aTicketServesOnlyWhereTheServerHasTheSameNames() throws {
+    let a = TestCertificate.make(.p256, names: ["a.example", "localhost"])
+    let successor = TestCertificate.make(.rsa, names: ["localhost", "a.example"])
+    let others = [TestCertificate.make(.p256, names: ["b.example"]), .make(.p256, names: [])]
+    for make in [makeOwnContext, makeOpenSSLContext] {
+      let session = try #require(converse(make([a], keys) { _ in })).session
+      #expect(try isResumed(make([a], keys) { _ in }, session))
+      #expect(try isResumed(make([successor], keys) { _ in }, session))
+      for other in others {
+        #expect(try !isResumed(make([other], keys) { _ in }, session))
+        #expect(try !isResumed(make([other, .make(.p256, names: ["a.example"])], keys) { _ in }, session))
+      }
+    }
+    // A name more is nothing to who was served by another certificate of the listener.
+    let session = try #require(converse(makeOwnContext([a], ticketKeys: keys))).session
+    #expect(try isResumed(makeOwnContext([others[0], a], ticketKeys: keys), session))
+  }
+
   @Test func aClientWithoutTheTicketsKeyIsRefused() throws {
     for index in 1...32 {
       // A client forgets a session that it was refused with.
@@ -120,7 +139,10 @@ import Testing
     var secret = [UInt8](repeating: 0, count: 48)
     func open(_ bytes: [UInt8]) -> Ticket.Opened {
       bytes.withUnsafeBytes { bytes in
-        secret.withUnsafeMutableBytes { Ticket.open(bytes, context: context, secret: $0.baseAddress!) }
+        secret.withUnsafeMutableBytes {
+          Ticket.open(
+            bytes, identity: context.standard.identity, context: context, secret: $0.baseAddress!)
+        }
       }
     }
     guard case .ours(let opened) = open(bytes) else {
