@@ -4,9 +4,11 @@ internal import COpenSSL
 struct TicketCiphers: ~Copyable {
   static let blockCount = 16
 
-  /// For AES-256: what random and derived keys take, so that it isn't set up for each ticket.
-  private let sealer: OpaquePointer
-  private let opener: OpaquePointer
+  /// For AES-256: what random and derived keys take, so that it isn't set up for each ticket. Between tickets they
+  /// have no key of anybody's.
+  let sealer: OpaquePointer
+  let opener: OpaquePointer
+  private static let noKey = [UInt8](repeating: 0, count: TicketKey.Size.large.rawValue)
 
   /// Nil when memory is short.
   static func make(_ large: OpaquePointer) -> TicketCiphers? {
@@ -55,6 +57,8 @@ struct TicketCiphers: ~Copyable {
   ) -> Bool {
     let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
     var count: Int32 = 0
+    // A key that has lapsed or been replaced must not live on here until the next ticket comes.
+    defer { EVP_CipherInit_ex2(context, nil, noKey, nil, -1, nil) }
     // The padding is set anew with each key.
     return EVP_CipherInit_ex2(
       context, nil, key.cipherKey.assumingMemoryBound(to: UInt8.self),
