@@ -1,25 +1,31 @@
 /// Where the secrets of one flight are, in memory that its owner wipes.
 struct FlightSecrets {
   enum Place: Int {
-    case early, salt, main, clientHandshake, serverHandshake, shared, hash, result, iv
+    case early, salt, main, clientHandshake, serverHandshake, shared, hash, result, iv, privateKey
+    /// Of 52 bytes.
+    case random
     /// 65 bytes at most.
     case share
-    case random = 11
   }
 
   private static let stride = 64
-  static let byteCount = stride * (Place.random.rawValue + 2)
+  static let byteCount = stride * (Place.share.rawValue + 2)
 
   let memory: UnsafeMutableRawPointer
 
   subscript(_ place: Place) -> UnsafeMutableRawPointer { memory + Self.stride * place.rawValue }
 
-  /// All of a handshake's random bytes, drawn at once.
-  var random: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(start: self[.random], count: 84) }
+  var privateKey: UnsafePointer<UInt8> { UnsafePointer(self[.privateKey].octets) }
   var serverRandom: UnsafeRawPointer { UnsafeRawPointer(self[.random]) }
-  var privateKey: UnsafePointer<UInt8> { UnsafePointer((self[.random] + 32).octets) }
-  var vector: UnsafeRawPointer { UnsafeRawPointer(self[.random] + 64) }
-  var ageAdd: UnsafeRawPointer { UnsafeRawPointer(self[.random] + 80) }
+  var vector: UnsafeRawPointer { UnsafeRawPointer(self[.random] + 32) }
+  var ageAdd: UnsafeRawPointer { UnsafeRawPointer(self[.random] + 48) }
+
+  /// Draws all of a handshake's random bytes. What others come to see is of another generator than the key, so that it
+  /// says nothing of that even where generators are worth less than we think (RFC 8446 appendix C.1).
+  func draw(_ library: TLSLibrary) -> Bool {
+    library.fillRandom(UnsafeMutableRawBufferPointer(start: self[.random], count: 52))
+      && library.fillPrivate(UnsafeMutableRawBufferPointer(start: self[.privateKey], count: 32))
+  }
 }
 
 extension UnsafeMutableRawPointer {

@@ -5,7 +5,8 @@ struct RulesInquiry: ~Copyable {
   /// NamedGroups by OpenSSL's numbers: all that it knows for TLS 1.3.
   private static let groupNumbers: [(name: Int32, group: UInt16)] = [
     (NID_X9_62_prime256v1, 23), (NID_secp384r1, 24), (NID_secp521r1, 25), (NID_X25519, 29), (NID_X448, 30),
-    (NID_ffdhe2048, 256), (NID_ffdhe3072, 257), (NID_ffdhe4096, 258), (NID_ffdhe6144, 259), (NID_ffdhe8192, 260),
+    (NID_ffdhe2048, 256), (NID_ffdhe3072, 257), (NID_ffdhe4096, 258), (NID_ffdhe6144, 259),
+    (NID_ffdhe8192, 260),
   ]
 
   private let ssl: OpaquePointer

@@ -38,7 +38,7 @@ struct ServerFlight {
   mutating func write(to memory: borrowing HandshakeMemory) -> Bool {
     copenssl_hash_start(&transcript, shape.secretCount)
     copenssl_hash_add(&transcript, offer.message.baseAddress, offer.message.count)
-    guard context.library.fillPrivate(secrets.random), writeServerHello() else { return false }
+    guard secrets.draw(context.library), writeServerHello() else { return false }
     // For what stands between, which takes the first records for TLS 1.2's (appendix D.4).
     if !offer.sessionID.isEmpty {
       writer.number(Int(ContentType.changeCipherSpec), 1)
