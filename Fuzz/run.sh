@@ -1,6 +1,6 @@
 #!/bin/sh
 # Fuzzes every parser of Sources/Wire, the record layer, the handshake and AES-GCM for SECONDS each (60 by default), with
-# libFuzzer and the address sanitizer.
+# libFuzzer and the address sanitizer, the C code with that of undefined behaviour too.
 # An input that traps, or gives another answer in pieces than as a whole, ends the run and is kept in .build/fuzz.
 set -eu
 # A trap is libFuzzer's to report.
@@ -22,7 +22,7 @@ build() { # MODULE SOURCES... -> a module and its object, visible to the targets
 build Basics Sources/Basics/*.swift
 build Wire Sources/Wire/*.swift
 for source in Sources/COpenSSL/*.c Sources/CAES/*.c; do
-  clang -O1 -g -fsanitize=address -I "$(dirname "$source")/include" -c "$source" -o "$out/$(basename "$source" .c)-c.o"
+  clang -O1 -g -fsanitize=address,undefined -fsanitize-trap=undefined -I "$(dirname "$source")/include" -c "$source" -o "$out/$(basename "$source" .c)-c.o"
 done
 build TLS Sources/TLS/*.swift Sources/TLS/*/*.swift
 for target in Fuzz/Targets/*.swift; do

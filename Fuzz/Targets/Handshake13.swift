@@ -2,8 +2,9 @@ import Basics
 
 @testable import TLS
 
-/// Any bytes as a client's first, and what the input describes as its second flight: that ends the handshake the same
-/// way whatever the pieces it comes in, and never in a connection.
+/// Any bytes as a client's first: what our own code answers OpenSSL answers too, and alike. And what the input describes
+/// as a client's second flight: that ends the handshake the same way whatever the pieces it comes in, and never in a
+/// connection.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   let input = Input(start, count)
@@ -22,28 +23,45 @@ private enum HandshakeScript {
 
   nonisolated(unsafe) private static let library = try! TLSLibrary()
 
-  nonisolated(unsafe) private static let context: TLSContext = {
-    let made = try! SelfSignedCertificate.make(names: ["localhost"])
+  private static let certificate = try! SelfSignedCertificate.make(names: ["localhost"])
+
+  nonisolated(unsafe) private static let context = make(.tidegate)
+  nonisolated(unsafe) private static let openSSL = make(.openssl)
+
+  private static func make(_ handshake: TLSConfiguration.HandshakeChoice) -> TLSContext {
     var configuration = TLSConfiguration(certificates: [
-      .init(certificate: .text(made.certificatePEM, name: "c"), key: .text(made.keyPEM, name: "k"))
+      .init(
+        certificate: .text(certificate.certificatePEM, name: "c"), key: .text(certificate.keyPEM, name: "k"))
     ])
     configuration.recordLayer = .tidegate
+    configuration.handshake = handshake
     return try! TLSContext(
       configuration, library: library,
       ticketKeys: TicketKeys(lifetime: .seconds(1000), now: MonotonicTime(nanoseconds: 0), wallTime: WallTime(seconds: 0)))
-  }()
+  }
 
   nonisolated(unsafe) private static let output = UnsafeMutableRawBufferPointer.allocate(
     byteCount: 32768, alignment: 16)
 
-  /// As the first bytes of a client: read, and answered where they are a hello.
+  /// As the first bytes of a client: read, and answered where they are a hello that OpenSSL would answer.
   static func offer(_ bytes: [UInt8]) {
     guard !bytes.isEmpty else { return }
     var progress = HandshakeProgress(step: .wantsInput, consumed: 0, produced: 0)
     let input = copy(bytes)
     defer { input.deallocate() }
-    _ = Handshake13.begin(context, input: input, output: output, progress: &progress)
+    let begun = Handshake13.begin(context, input: input, output: output, progress: &progress)
     precondition(progress.consumed <= bytes.count && progress.produced <= output.count)
+    guard begun != nil else { return }
+    let ours = outline(progress.produced)
+    var session = OpenSSLSession(context: openSSL)!
+    let hello = UnsafeRawBufferPointer(rebasing: input[..<progress.consumed])
+    expectSame(ours, outline(session.handshake(input: hello, output: output).produced))
+  }
+
+  /// Of a ServerHello in the output: the record's type and length, which the share's group and the session's name
+  /// decide. Not the suite: see `HandshakeRules.prefersChaCha`.
+  private static func outline(_ count: Int) -> [UInt8] {
+    count > 6 ? [output[0]] + output[3...5] : Array(output[..<count])
   }
 
   /// The second flight of a client whose ClientHello was in order, in pieces of these lengths.

@@ -40,7 +40,8 @@ extension HandshakeRules {
     return suites.first { offered.contains(RecordSuite(index: $0).suite.id) }
   }
 
-  /// Signals and what is only there to keep servers tolerant (RFC 8701) don't count.
+  /// Signals and what is only there to keep servers tolerant (RFC 8701) don't count. To OpenSSL no suite counts that it
+  /// doesn't know; here one that nobody has, in the first place, speaks against ChaCha20.
   private static func prefersChaCha(_ offered: NumberList) -> Bool {
     for suite in offered {
       if suite == 0x00ff || suite == 0x5600 || (suite & 0x0f0f == 0x0a0a && suite >> 8 == suite & 0xff) {
