@@ -90,9 +90,18 @@ def saved_ticket(path):
     return bytes.fromhex("".join(rows).replace("-", " "))
 
 
-def is_sealed_by(ticket, name, authentication_key):
-    """RFC 5077 section 4: name, vector, what is encrypted, HMAC over all of that."""
+def server(version):
+    """The names of `certificates.site`, where they are part of a ticket's code."""
+    return [b"chat.example.com", b"localhost"] if version == "1.3" else None
+
+
+def is_sealed_by(ticket, name, authentication_key, server=None):
+    """RFC 5077 section 4: name, vector, what is encrypted, HMAC over all of that; where the server makes handshakes of
+    its own, HMAC over that and the hash of its names."""
     right = hmac.new(authentication_key, ticket[:-32], hashlib.sha256).digest()
+    if server:
+        identity = hashlib.sha256(b"".join(host + b"\0" for host in server)).digest()
+        right = hmac.new(authentication_key, right + identity, hashlib.sha256).digest()
     return ticket[:16] == name and ticket[-32:] == right
 
 
@@ -277,7 +286,7 @@ def test_a_raw_file_seals_as_nginx_does(tidegate, certificates, echo, folder, ve
     authentication_key = one[32:] if size == 48 else one[16:48]
     settings, where = settings_with(certificates, echo, {"keys": path})
     tidegate(settings)
-    assert is_sealed_by(sealed(where, version, folder), one[:16], authentication_key)
+    assert is_sealed_by(sealed(where, version, folder), one[:16], authentication_key, server(version))
     port = free_port()
     (folder / "nginx.conf").write_text(
         f"""
@@ -311,7 +320,7 @@ def test_a_file_of_lines_seals_as_haproxy_does(tidegate, certificates, echo, fol
     name, authentication_key = keys[2][:16], keys[2][-(size - 16) // 2 :]
     settings, where = settings_with(certificates, echo, {"keys": path})
     tidegate(settings)
-    assert is_sealed_by(sealed(where, version, folder), name, authentication_key)
+    assert is_sealed_by(sealed(where, version, folder), name, authentication_key, server(version))
     binary = shutil.which("haproxy", path=os.environ["PATH"] + ":/usr/sbin")
     if not binary:
         return
