@@ -24,6 +24,7 @@ test: unit end-to-end
 
 unit: dependencies
 	$(SWIFT) test
+	Tests/Residue/run.sh
 
 end-to-end: build test-dependencies
 	Tests/EndToEnd/run.sh

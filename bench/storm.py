@@ -3,7 +3,9 @@
 
 import argparse
 import contextlib
+import math
 import os
+import statistics
 import sys
 import tempfile
 import time
@@ -98,19 +100,25 @@ class Storm:
         return used / self.calibration
 
     def calm(self, index, name):
-        """Echo latency of established connections at rest, then while a herd comes. Nothing is limited."""
+        """Echo latency of established connections at rest, then while a herd comes. Nothing is limited.
+
+        Watchers straight at the backend tell what of it is the load's core, not the proxy's.
+        """
         with self.running(index, name, name, {}) as one:
             rest = self.echoes(one, 5)
-            watch = self.begin_echoes(one, 10)
-            time.sleep(1)
+            watch = self.begin_echoes(one, 12, self.manner, self.options.connections)
+            direct = self.begin_echoes(one, 12, Straight(), STRAIGHT)
+            time.sleep(2)
             herd = self.herd(one).reports()
-            storm = loads.finish(watch)
-        worst = max(storm["p99_ms_per_second"])
+            storm, direct = loads.finish(watch), loads.finish(direct)
+        seconds = slice(2, 2 + math.ceil(herd["all_in_seconds"]))
+        middle = [statistics.median(seen["p99_ms_per_second"][seconds]) for seen in (storm, direct)]
         rest_p99, storm_p99 = rest["latency"]["p99_ms"], storm["latency"]["p99_ms"]
         self.rows.append([
-            name, f"{rest_p99:.2f}", f"{storm_p99:.2f}", f"{storm_p99 / rest_p99:.1f}", f"{worst:.1f}",
+            name, f"{rest_p99:.2f}", f"{storm_p99:.2f}", f"{storm_p99 / rest_p99:.1f}", f"{middle[0]:.2f}",
+            f"{middle[0] / rest_p99:.1f}", f"{middle[1]:.2f}", f"{max(storm['p99_ms_per_second']):.1f}",
             f"{storm['latency']['max_ms']:.1f}", herd["total"]["admitted"], f"{herd['all_in_seconds']:.1f}"])
-        self.details.append({"proxy": name, "rest": rest, "storm": storm, "herd": herd})
+        self.details.append({"proxy": name, "rest": rest, "storm": storm, "direct": direct, "herd": herd})
 
     def tickets(self, index, name):
         """A herd without tickets, then one of which half has some, while handshakes' CPU is what is short."""
@@ -127,16 +135,25 @@ class Storm:
                 f"{herds.pace(seen):.0f}", herds.half_in(resumed), herds.half_in(full)])
             self.details.append({"proxy": name, "resumed_share": share, **seen})
 
-    def begin_echoes(self, one, seconds):
+    def begin_echoes(self, one, seconds, manner, connections):
         watch = loads.start(
-            one, "calm", self.manner, "--connections", self.options.connections, "--seconds", seconds, first=True)
+            one, "calm", manner, "--connections", connections, "--seconds", seconds, first=True)
         loads.wait_until_ready(watch)
         return watch
 
     def echoes(self, one, seconds):
-        return loads.finish(self.begin_echoes(one, seconds))
+        return loads.finish(self.begin_echoes(one, seconds, self.manner, self.options.connections))
 
 
+class Straight:
+    """To the backend, past the proxy."""
+
+    def words(self, ports):
+        return ["--address", f"127.0.0.1:{ports.backend}"]
+
+
+# Watchers straight at the backend.
+STRAIGHT = 100
 # Cycles before anything is measured; few enough for any limit's first second.
 WARM_UP = 40
 
@@ -144,7 +161,8 @@ TITLES = {
     "limit": ["limiter", "admitted", "all in, s", "worst second / rate", "the same, at the backend", "in by the ideal time, %",
               "refused", "timeouts", "admitted in vain",
               "attempts each", "attempt p99, ms", "CPU, s", "us CPU per refusal"],
-    "calm": ["proxy", "p99 at rest, ms", "p99 in the storm, ms", "ratio", "p99 of the worst second, ms", "max, ms",
+    "calm": ["proxy", "p99 at rest, ms", "p99 in the storm, ms", "ratio", "p99 of the median second, ms", "ratio",
+             "the same, straight at the backend, ms", "p99 of the worst second, ms", "max, ms",
              "herd in", "all in, s"],
     "tickets": ["herd", "admitted", "all in, s", "a second until three quarters are in", "half of the resumed in, s",
                 "half of the others in, s"],

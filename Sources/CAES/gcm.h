@@ -25,6 +25,10 @@ bool caes_avx512_open(
 /* The most bytes of content for which AVX-512's registers suffice. */
 enum { caes_avx512_short_max = 224 };
 
+/* Makes a function clear the registers that it used when it returns. Otherwise round keys and powers of the hash
+   key stay in some for as long as nobody else wants those, and signals and lazy binding store them. */
+#define CAES_CLEAR_REGISTERS __attribute__((zero_call_used_regs("used")))
+
 #define CAES_INLINE static inline __attribute__((always_inline))
 
 /* Makes the compiler do things in our order. Its own lets one block after the other through all rounds, each

@@ -264,7 +264,7 @@ AESNI_INLINE bool any_record(
   return is_right;
 }
 
-AESNI void caes_aesni_seal(
+CAES_CLEAR_REGISTERS AESNI void caes_aesni_seal(
   const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t count) {
   if (is_long)
     any_record(key, true, nonce, record, count, false);
@@ -272,7 +272,7 @@ AESNI void caes_aesni_seal(
     any_record(key, false, nonce, record, count, false);
 }
 
-AESNI bool caes_aesni_open(
+CAES_CLEAR_REGISTERS AESNI bool caes_aesni_open(
   const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t count) {
   return is_long ? any_record(key, true, nonce, record, count, true)
                  : any_record(key, false, nonce, record, count, true);

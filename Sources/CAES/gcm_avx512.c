@@ -308,7 +308,7 @@ AVX512_INLINE bool any_record(
   }
 }
 
-AVX512 void caes_avx512_seal(
+CAES_CLEAR_REGISTERS AVX512 void caes_avx512_seal(
   const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t count) {
   if (is_long)
     any_record(key, true, nonce, record, count, false);
@@ -316,7 +316,7 @@ AVX512 void caes_avx512_seal(
     any_record(key, false, nonce, record, count, false);
 }
 
-AVX512 bool caes_avx512_open(
+CAES_CLEAR_REGISTERS AVX512 bool caes_avx512_open(
   const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t count) {
   return is_long ? any_record(key, true, nonce, record, count, true)
                  : any_record(key, false, nonce, record, count, true);

@@ -1,0 +1,141 @@
+/* What sealing and opening leave behind in registers and on the stack.
+
+   Each call is made twice in the same place with different secrets: key, nonce and content; what is opened is the
+   same ciphertext. Whatever differs afterwards comes of secrets. Of optimized code only; what debug builds leave
+   isn't held to anything. */
+#define _GNU_SOURCE
+#include "CAES.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <ucontext.h>
+
+enum { STACK_COUNT = 1 << 16, REGISTERS_COUNT = 32 * 64, COUNT_MAX = 16401, PAINT = 0xa5 };
+
+typedef enum Mode { seals, opens, refuses, modes } Mode;
+
+typedef struct Call {
+  caes_path path;
+  size_t key_count, count;
+  Mode mode;
+} Call;
+
+typedef struct Leftovers {
+  uint8_t stack[STACK_COUNT];
+  uint8_t registers[REGISTERS_COUNT];
+} Leftovers;
+
+static uint8_t key[32], nonce[caes_nonce_count], record[caes_header_count + COUNT_MAX + caes_tag_count];
+static _Alignas(64) uint8_t stack[STACK_COUNT], registers[REGISTERS_COUNT];
+static Call current;
+static bool is_right;
+static ucontext_t caller, callee;
+
+#define EACH_OF_16(DO) \
+  DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12) DO(13) DO(14) DO(15)
+#define EACH_OF_32(DO) \
+  EACH_OF_16(DO) \
+  DO(16) DO(17) DO(18) DO(19) DO(20) DO(21) DO(22) DO(23) DO(24) DO(25) DO(26) DO(27) DO(28) DO(29) DO(30) DO(31)
+#define CLEAR_XMM(n) "pxor %%xmm" #n ", %%xmm" #n "\n"
+#define STORE_XMM(n) "movdqu %%xmm" #n ", 64 * " #n "(%0)\n"
+#define CLEAR_ZMM(n) "vpxord %%zmm" #n ", %%zmm" #n ", %%zmm" #n "\n"
+#define STORE_ZMM(n) "vmovdqu64 %%zmm" #n ", 64 * " #n "(%0)\n"
+
+static inline __attribute__((always_inline)) void call(void) {
+  if (current.mode == seals)
+    caes_gcm_seal(current.path, key, current.key_count, nonce, record, current.count);
+  else
+    is_right = caes_gcm_open(current.path, key, current.key_count, nonce, record, current.count);
+}
+
+static void call_aesni(void) {
+  __asm__ volatile(EACH_OF_16(CLEAR_XMM) : : "r"(registers) : "memory");
+  call();
+  __asm__ volatile(EACH_OF_16(STORE_XMM) : : "r"(registers) : "memory");
+}
+
+static __attribute__((target("avx512f"))) void call_avx512(void) {
+  __asm__ volatile(EACH_OF_32(CLEAR_ZMM) : : "r"(registers) : "memory");
+  call();
+  __asm__ volatile(EACH_OF_32(STORE_ZMM) : : "r"(registers) : "memory");
+}
+
+static void fill(uint8_t *bytes, size_t count, uint32_t secret) {
+  for (size_t index = 0; index < count; index++) {
+    secret = secret * 1664525 + 1013904223;
+    bytes[index] = (uint8_t)(secret >> 24);
+  }
+}
+
+/* Makes a record whose ciphertext is the same under every key. */
+static void make_ciphertext(Call made) {
+  uint8_t *content = record + caes_header_count;
+  memset(content, 0, made.count);
+  caes_gcm_seal(made.path, key, made.key_count, nonce, record, made.count);
+  for (size_t index = 0; index < made.count; index++) content[index] ^= (uint8_t)(index * index);
+  caes_gcm_seal(made.path, key, made.key_count, nonce, record, made.count);
+}
+
+static void leave(Call made, uint32_t secret, Leftovers *leftovers) {
+  current = made;
+  fill(key, sizeof key, secret);
+  fill(nonce, sizeof nonce, secret + 1);
+  fill(record, sizeof record, secret + 2);
+  memset(record, 0, caes_header_count);
+  if (made.mode != seals) make_ciphertext(made);
+  if (made.mode == refuses) record[caes_header_count + made.count] ^= 1;
+  memset(stack, PAINT, sizeof stack);
+  memset(registers, 0, sizeof registers);
+  is_right = true;
+  getcontext(&callee);
+  callee.uc_stack.ss_sp = stack;
+  callee.uc_stack.ss_size = sizeof stack;
+  callee.uc_link = &caller;
+  makecontext(&callee, made.path == caes_path_avx512 ? call_avx512 : call_aesni, 0);
+  swapcontext(&caller, &callee);
+  if (is_right != (made.mode != refuses)) abort();
+  memcpy(leftovers->stack, stack, sizeof stack);
+  memcpy(leftovers->registers, registers, sizeof registers);
+}
+
+/* The bytes of the stack that calls touched: more than the test's own, or it saw nothing. */
+static size_t touched(const uint8_t *bytes) {
+  size_t index = 0;
+  while (index < STACK_COUNT && bytes[index] == PAINT) index++;
+  return STACK_COUNT - index;
+}
+
+static const char *const names[] = {"sealing", "opening", "refusing"};
+
+static int differences(const char *what, const uint8_t *one, const uint8_t *other, size_t count, Call made) {
+  size_t different = 0;
+  for (size_t index = 0; index < count; index++) different += one[index] != other[index];
+  if (different > 0)
+    printf(
+      "path %d, key of %zu bytes, %s %zu bytes: %zu secret bytes left %s\n", made.path, made.key_count,
+      names[made.mode], made.count, different, what);
+  return different > 0;
+}
+
+static int check(Call made) {
+  static Leftovers one, other;
+  leave(made, 1, &one);
+  leave(made, 0x5eed, &other);
+  if (touched(one.stack) < 64) abort();
+  return differences("on the stack", one.stack, other.stack, STACK_COUNT, made)
+    + differences("in registers", one.registers, other.registers, REGISTERS_COUNT, made);
+}
+
+int main(void) {
+  static const size_t counts[] = {0,   1,   16,  32,  48,  65,  100, 112, 128, 129, 176,  200,
+                                  223, 224, 225, 240, 256, 272, 300, 336, 500, 529, 4096, COUNT_MAX};
+  int failures = 0, calls = 0;
+  for (caes_path path = caes_path_aesni; path <= caes_path_best(); path++)
+    for (size_t key_count = 16; key_count <= 32; key_count += 16)
+      for (Mode mode = seals; mode < modes; mode++)
+        for (size_t index = 0; index < sizeof counts / sizeof *counts; index++, calls++)
+          failures += check((Call){path, key_count, counts[index], mode});
+  printf("%d calls, %d left something\n", calls, failures);
+  return failures > 0;
+}
