@@ -30,16 +30,19 @@ public struct Completion: Sendable {
   public var socket: SocketHandle
   /// True exactly when further completions with this token will come.
   public var more: Bool
+  /// True exactly when there are bytes already that the receive's next completion will bring.
+  public var isFollowed: Bool
 
   @inlinable public init(
     token: CompletionToken, result: Int32, buffer: BufferID = .none, socket: SocketHandle = .none,
-    more: Bool = false
+    more: Bool = false, isFollowed: Bool = false
   ) {
     self.token = token
     self.result = result
     self.buffer = buffer
     self.socket = socket
     self.more = more
+    self.isFollowed = isFollowed
   }
 }
 

@@ -126,7 +126,9 @@ extension UringEngine {
       return Completion(token: token, result: entry.result, more: entry.more)
     }
     buffers.setPayload(buffer, start: BufferPool.headRoom, count: Int(entry.result))
-    return Completion(token: token, result: entry.result, buffer: buffer, more: entry.more)
+    return Completion(
+      token: token, result: entry.result, buffer: buffer, more: entry.more,
+      isFollowed: entry.more && entry.hasMoreToRead)
   }
 
   private mutating func closed(_ entry: Ring.Entry) -> Completion? {

@@ -46,7 +46,9 @@ extension SimulatedWorld {
     pool.setPayload(buffer, start: BufferPool.headRoom, count: count)
     let more = receive.multishot && !chance(faults.receivesEnd)
     if !more { socket.receiving = nil }
-    complete(receive.token, Int32(count), on: socket, buffer: buffer, more: more)
+    complete(
+      receive.token, Int32(count), on: socket, buffer: buffer, more: more,
+      isFollowed: more && !socket.toProxy.isEmpty)
     if !more { closeIfDue(socket) }
     wakePeer(socket)
     poke(socket)

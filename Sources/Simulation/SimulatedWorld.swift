@@ -162,10 +162,11 @@ final class SimulatedWorld {
 
   func complete(
     _ token: CompletionToken, _ result: Int32, on socket: SimulatedSocket?, buffer: BufferID = .none,
-    accepted: SocketHandle = .none, address: Endpoint? = nil, more: Bool = false
+    accepted: SocketHandle = .none, address: Endpoint? = nil, more: Bool = false, isFollowed: Bool = false
   ) {
     record("complete", socket?.id ?? 0, Int(token.operation) << 32 | Int(UInt32(bitPattern: result)))
-    let completion = Completion(token: token, result: result, buffer: buffer, socket: accepted, more: more)
+    let completion = Completion(
+      token: token, result: result, buffer: buffer, socket: accepted, more: more, isFollowed: isFollowed)
     ready.append(Ready(completion: completion, socket: socket, address: address))
   }
 

@@ -17,6 +17,9 @@ extension Worker where Engine: ~Copyable {
 
   // MARK: Receiving
 
+  /// Buffers of a side that wait for what is known to follow, at most.
+  private static var gatheredBuffers: Int { 4 }
+
   mutating func received(_ c: ConnectionPointer, _ side: Side, _ completion: Completion) {
     if !completion.more {
       c.leg(side).pointee.inFlight -= 1
@@ -25,6 +28,12 @@ extension Worker where Engine: ~Copyable {
     if completion.result > 0 {
       c.leg(side).pointee.received.append(completion.buffer, in: &engine.buffers)
       c.pointee.lastActivity = now
+      // What comes together is passed on together: one large send costs less than two.
+      if completion.isFollowed && c.pointee.phase == .relaying
+        && Int(c.leg(side).pointee.received.bufferCount) < Self.gatheredBuffers
+      {
+        return
+      }
     } else {
       if !completion.buffer.isNone { engine.buffers.give(completion.buffer) }
       receiveEnded(c, side, completion.result)
