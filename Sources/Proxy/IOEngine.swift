@@ -1,4 +1,5 @@
 public import Basics
+public import Policy
 
 /// A socket of the engine's. Never a file descriptor: direct descriptors live in a ring's own table.
 public struct SocketHandle: Hashable, Sendable {
@@ -127,7 +128,8 @@ public protocol IOEngine: ~Copyable {
 
   /// Hands the operations to the kernel and waits for completions until `deadline` (nil: as long as it takes;
   /// the past: not at all).
-  mutating func submitAndWait(until deadline: MonotonicTime?)
+  /// - Parameter batch: what to wait for, where the engine can: nil is the first completion.
+  mutating func submitAndWait(until deadline: MonotonicTime?, for batch: CompletionCoalescing.Batch?)
 
   /// Hands the operations to the kernel ahead of a piece of work that takes long. What comes of them is seen after
   /// the next `submitAndWait`.
@@ -138,6 +140,10 @@ public protocol IOEngine: ~Copyable {
 }
 
 extension IOEngine where Self: ~Copyable {
+  public mutating func submitAndWait(until deadline: MonotonicTime?) {
+    submitAndWait(until: deadline, for: nil)
+  }
+
   /// Buffers that one send takes at most.
   public static var sendBatch: Int { 8 }
 }

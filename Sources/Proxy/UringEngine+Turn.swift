@@ -1,5 +1,6 @@
 public import Basics
 internal import Glibc
+public import Policy
 internal import Uring
 
 extension UringEngine {
@@ -24,7 +25,7 @@ extension UringEngine {
     return missing == 0 || buffers.freeCount >= missing + receiveReserve
   }
 
-  public mutating func submitAndWait(until deadline: MonotonicTime?) {
+  public mutating func submitAndWait(until deadline: MonotonicTime?, for batch: CompletionCoalescing.Batch?) {
     if acceptorsChanged { armAcceptors() }
     for ring in 0..<ringCount {
       members[ring].provided.refill(from: &buffers, target: receiveTarget, reserve: receiveReserve)
@@ -32,7 +33,7 @@ extension UringEngine {
     }
     let wait = waiting(until: deadline)
     if !enterOthers() && wait.wait {
-      waitForAll(wait.nanoseconds)
+      waitForAll(wait.nanoseconds, batch)
     } else {
       enterIfNeeded(0)
     }
@@ -66,14 +67,19 @@ extension UringEngine {
 
   /// Waits on the first ring, while the others signal what comes. What had come before they did isn't signalled:
   /// then there is no wait.
-  private mutating func waitForAll(_ nanoseconds: UInt64?) {
+  private mutating func waitForAll(_ nanoseconds: UInt64?, _ batch: CompletionCoalescing.Batch?) {
     var isReady = false
     for ring in 1..<ringCount {
       members[ring].ring.setSignalling(true)
       if members[ring].ring.isReady { isReady = true }
     }
     if ringCount > 1 && !areRingsArmed { armRings() }
-    members[0].ring.enter(wait: !isReady, nanoseconds: nanoseconds)
+    if !isReady, hasWindow, let batch {
+      let window = UInt32(clamping: batch.window.clampedNanoseconds / 1000)
+      members[0].ring.enter(waitFor: UInt32(clamping: batch.count), window: window, nanoseconds: nanoseconds)
+    } else {
+      members[0].ring.enter(waitFor: isReady ? 0 : 1, nanoseconds: nanoseconds)
+    }
     for ring in 1..<ringCount {
       members[ring].ring.setSignalling(false)
       enterIfNeeded(ring)
@@ -82,7 +88,7 @@ extension UringEngine {
 
   private mutating func enterIfNeeded(_ ring: Int) {
     guard members[ring].ring.pendingCount > 0 || members[ring].ring.hasWork else { return }
-    members[ring].ring.enter(wait: false, nanoseconds: nil)
+    members[ring].ring.enter(waitFor: 0, nanoseconds: nil)
   }
 
   public mutating func nextCompletion() -> Completion? {

@@ -56,7 +56,9 @@ public struct UringEngine: ~Copyable, IOEngine {
   let receiveTarget: Int
   /// Bytes after which a multishot receive ends by itself, so that a sender can't overrun a water mark by more.
   /// 0 where the kernel can't do that: there every receive is a single one.
-  let multishotLimit: UInt32 = Ring.boundsMultishotReceives() ? 65536 : 0
+  let multishotLimit: UInt32 = Ring.boundsMultishotReceives() ? 131072 : 0
+  /// True exactly when a wait may be for a batch.
+  let hasWindow: Bool
   let acceptsWithoutAttempt = Ring.acceptsWithoutAttempt()
   /// Buffers of the pool that receives leave for others.
   let receiveReserve: Int
@@ -86,6 +88,7 @@ public struct UringEngine: ~Copyable, IOEngine {
     precondition(bufferCount >= 16 && (1...255).contains(layout.ringCount))
     let rings = try Self.makeRings(layout, bufferCount: bufferCount)
     members = rings.members
+    hasWindow = members[0].ring.hasWindow
     ringsDescriptor = rings.descriptor
     buffers = BufferPool(count: bufferCount)
     connectionCapacity = layout.connections

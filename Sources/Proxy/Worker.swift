@@ -37,6 +37,7 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
   /// When the ledger is to be swept next.
   var nextSweep = MonotonicTime.zero
   var memory = MemoryReturn()
+  var coalescing: CompletionCoalescing
   /// Where heads are rewritten.
   var scratch: [UInt8] = []
   /// The instant of this turn.
@@ -57,6 +58,7 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
   public init(engine: consuming Engine, shared: WorkerShared, topology: Topology, seed: UInt64) {
     let capacity = engine.connectionCapacity
     now = engine.now
+    coalescing = CompletionCoalescing(now: engine.now)
     connections = SlotTable(capacity: capacity)
     timers = TimerWheel(capacity: capacity, now: engine.now)
     handshakes = SlotQueue(capacity: capacity)
@@ -86,9 +88,14 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
 
   /// One turn of the loop. False when it was the last.
   public mutating func turn() -> Bool {
-    engine.submitAndWait(until: nextLook())
+    engine.submitAndWait(until: nextLook(), for: coalescing.batch(within: topology.settings.relay.coalesce))
     now = engine.now
-    while let completion = engine.nextCompletion() { dispatch(completion) }
+    var completions = 0
+    while let completion = engine.nextCompletion() {
+      dispatch(completion)
+      completions += 1
+    }
+    coalescing.turned(completions: completions, now: now)
     while let index = timers.popDue(now) { deadlinePassed(index) }
     feedStarved()
     releaseDue()

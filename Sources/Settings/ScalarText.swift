@@ -20,20 +20,20 @@ enum ScalarText {
     }
   }
 
-  /// `30s`, `500ms`, `1h`, and falling compounds such as `1m30s`.
+  /// `30s`, `500ms`, `50us`, `1h`, and falling compounds such as `1m30s`.
   static func duration(_ text: String) -> Duration? {
     var rest = text[...]
     var total: Int64 = 0
     var lastUnit = Int64.max
     repeat {
       guard let part = amount(&rest), let unit = durationUnits[part.unit], unit < lastUnit,
-        let milliseconds = product(part.number, unit)
+        let microseconds = product(part.number, unit)
       else { return nil }
-      let (sum, overflow) = total.addingReportingOverflow(milliseconds)
+      let (sum, overflow) = total.addingReportingOverflow(microseconds)
       guard !overflow else { return nil }
       (total, lastUnit) = (sum, unit)
     } while !rest.isEmpty
-    return .milliseconds(total)
+    return .microseconds(total)
   }
 
   /// `64KiB`, `1MiB`, `100kB`, `10B`: binary and decimal units, told apart by the `i`.
@@ -84,9 +84,9 @@ enum ScalarText {
 
 private let ratePeriods: [String: Duration] = ["s": .seconds(1), "m": .seconds(60), "h": .seconds(3600)]
 
-/// In milliseconds.
+/// In microseconds.
 private let durationUnits: [String: Int64] = [
-  "ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000,
+  "us": 1, "ms": 1000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000,
 ]
 
 /// In bytes.
@@ -98,10 +98,10 @@ private let sizeUnits: [String: Int64] = [
 extension ScalarText {
   /// The duration as a file would have it: `1m30s`.
   static func text(_ duration: Duration) -> String {
-    var rest = Int64(clamping: duration.clampedNanoseconds / 1_000_000)
+    var rest = Int64(clamping: duration.clampedNanoseconds / 1000)
     guard rest > 0 else { return "0s" }
     var text = ""
-    for unit in ["d", "h", "m", "s", "ms"] {
+    for unit in ["d", "h", "m", "s", "ms", "us"] {
       let (number, remainder) = rest.quotientAndRemainder(dividingBy: durationUnits[unit]!)
       if number > 0 { text += "\(number)\(unit)" }
       rest = remainder

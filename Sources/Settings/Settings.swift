@@ -69,9 +69,11 @@ extension Settings {
   /// How much may be under way in one direction of one connection.
   public struct Relay: Sendable, Equatable {
     /// Above this many bytes waiting for the receiver, nothing more is read from the sender.
-    public var highWater = ByteCount.kibibytes(64)
+    public var highWater = ByteCount.kibibytes(128)
     /// At or below this many, reading goes on.
     public var lowWater = ByteCount.kibibytes(16)
+    /// How long a busy worker waits for more to do at once; zero is not at all.
+    public var coalesce = Duration.microseconds(50)
     public init() {}
   }
 

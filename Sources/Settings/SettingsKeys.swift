@@ -58,6 +58,7 @@ extension Settings.Relay {
     [
       Key("high_water", \.highWater, .size(.kibibytes(16) ... .mebibytes(64))),
       Key("low_water", \.lowWater, .size(ByteCount(0) ... .mebibytes(64))),
+      Key("coalesce", \.coalesce, .duration(.zero ... .milliseconds(1))),
     ]
   }
 

@@ -1,5 +1,6 @@
 public import Basics
 internal import Glibc
+public import Policy
 public import Proxy
 
 /// The outside world of a worker, made from a seed: sockets, peers, time, and what goes wrong with them.
@@ -130,7 +131,7 @@ public struct SimulatedEngine: ~Copyable, IOEngine {
     return socket.handle
   }
 
-  public mutating func submitAndWait(until deadline: MonotonicTime?) {
+  public mutating func submitAndWait(until deadline: MonotonicTime?, for _: CompletionCoalescing.Batch?) {
     if world.hasReady { world.violate("waited with completions not looked at") }
     world.wait(until: deadline, &buffers)
   }

@@ -20,7 +20,7 @@ extension Ring {
 
   /// Hands what is prepared to the kernel, as far as it takes it now; neither runs work nor waits.
   public mutating func submit() {
-    if pendingCount > 0 { _ = curing_enter(raw, 0, false, .max) }
+    if pendingCount > 0 { _ = curing_enter(raw, 0, false, 0, .max) }
   }
 
   /// Hands all that is prepared to the kernel, whatever it takes.
@@ -28,7 +28,7 @@ extension Ring {
     fullCount += 1
     // A failure for want of memory passes; one that doesn't would be the end of the worker in any case.
     for _ in 0..<1000 {
-      let result = curing_enter(raw, 0, false, .max)
+      let result = curing_enter(raw, 0, false, 0, .max)
       if curing_pending(raw) == 0 { return }
       precondition(result != -EEXIST, "the ring is used by a thread that isn't its own")
       if result < 0 { sched_yield() }
@@ -36,10 +36,13 @@ extension Ring {
     preconditionFailure("the kernel takes no more operations")
   }
 
-  /// Hands what is prepared to the kernel, runs the ring's work, and waits for a completion if `wait`.
-  /// - Parameter nanoseconds: how long to wait at most; nil: as long as it takes.
-  public mutating func enter(wait: Bool, nanoseconds: UInt64?) {
-    let result = curing_enter(raw, wait ? 1 : 0, true, nanoseconds ?? .max)
+  /// Hands what is prepared to the kernel, runs the ring's work, and waits for completions.
+  /// - Parameters:
+  ///   - count: how many to wait for.
+  ///   - window: microseconds after which one is enough, where `hasWindow`; 0: none.
+  ///   - nanoseconds: how long to wait at most; nil: as long as it takes.
+  public mutating func enter(waitFor count: UInt32, window: UInt32 = 0, nanoseconds: UInt64?) {
+    let result = curing_enter(raw, count, true, window, nanoseconds ?? .max)
     guard result < 0 else { return }
     switch -result {
     case ETIME, EINTR, EAGAIN, EBUSY, ENOMEM: return  // What wasn't taken is handed over the next time.

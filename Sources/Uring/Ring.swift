@@ -115,6 +115,9 @@ public struct Ring: ~Copyable {
     }
   }
 
+  /// True exactly when the kernel knows a wait's window: Linux 6.12.
+  public var hasWindow: Bool { raw.pointee.features & curing_feature_window != 0 }
+
   /// Has the kernel signal an eventfd when the ring gets work, while `setSignalling(true)`.
   public func register(eventDescriptor: Int32) throws(RingError) {
     let result = io_uring_register_eventfd(raw, eventDescriptor)

@@ -58,7 +58,8 @@ struct Complaint: Sendable, CustomTestStringConvertible {
       "1:32: must be from 1 to 1000, got 1001"),
     Complaint("limits: {buffer_memory: {a: b}}", "1:25: expected a size such as 64KiB, got a mapping"),
     Complaint("relay: {high_water: 16383B}", "1:21: must be from 16KiB to 64MiB, got 16383B"),
-    Complaint("relay: {low_water: 65KiB}", "1:20: low_water must be at most high_water (64KiB), got 65KiB"),
+    Complaint(
+      "relay: {low_water: 129KiB}", "1:20: low_water must be at most high_water (128KiB), got 129KiB"),
     Complaint(
       "relay: {low_water: 65KiB, high_water: big}", "1:39: expected a size such as 64KiB, got \"big\""),
     Complaint("user: \"a b\"", "1:7: expected an account's name, got \"a b\""),

@@ -17,11 +17,12 @@ import Testing
     let good: [String: Duration] = [
       "30s": .seconds(30), "500ms": .milliseconds(500), "1m": .seconds(60), "1h": .seconds(3600),
       "2d": .seconds(172_800), "1m30s": .seconds(90), "1h1ms": .milliseconds(3_600_001), "0s": .zero,
-      "1_000ms": .seconds(1),
+      "1_000ms": .seconds(1), "50us": .microseconds(50), "1ms1us": .microseconds(1001),
     ]
     for (text, value) in good { #expect(ScalarText.duration(text) == value, "\(text)") }
     let bad = [
-      "", "30", "s", "30 s", "30S", "1.5s", "-1s", "30s1m", "1s1s", "1s1", "999999999999999999d",
+      "", "30", "s", "30 s", "30S", "1.5s", "-1s", "30s1m", "1s1s", "1s1", "1us1ms", "1ns",
+      "999999999999999999d",
       "9223372036854775807ms1", "106751991167300d999999999999999999h",
     ]
     for text in bad { #expect(ScalarText.duration(text) == nil, "\(text)") }
@@ -64,7 +65,7 @@ import Testing
     for _ in 0..<1000 {
       let shift = Int.random(in: 0..<40, using: &generator)
       let number = Int.random(in: 0...1_000_000, using: &generator)
-      let duration = Duration.milliseconds(number << (shift / 4))
+      let duration = Duration.microseconds(number << (shift / 4))
       #expect(ScalarText.duration(ScalarText.text(duration)) == duration)
       let size = ByteCount(number << shift)
       #expect(ScalarText.size(ScalarText.text(size)) == size)

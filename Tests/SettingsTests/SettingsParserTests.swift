@@ -95,7 +95,7 @@ import Testing
 private let everyKey = """
   workers: 4
   limits: {connections: 200_000, connection_rate: 2000/s, connection_burst: 200, handshake_cpu: 60%, per_address: {connections: 500, connection_rate: 50/m, burst: 100, ipv6_prefix: 56}, buffer_memory: 1GiB, head: 8KiB, headers: 50}
-  relay: {high_water: 128KiB, low_water: 0B}
+  relay: {high_water: 256KiB, low_water: 0B, coalesce: 20us}
   waiting_room: {capacity: 1000, patience: 2500ms}
   refusal: {before_tls: close, readable: hold-1013, cpu: 5%, hold: {connections: 7, at_most: 30s}}
   listeners:
@@ -157,7 +157,8 @@ private var everyKeyExpected: Settings {
   settings.refusal.cpu = 0.05
   settings.refusal.hold.connections = 7
   settings.refusal.hold.atMost = .seconds(30)
-  settings.relay.highWater = .kibibytes(128)
+  settings.relay.highWater = .kibibytes(256)
+  settings.relay.coalesce = .microseconds(20)
   settings.relay.lowWater = ByteCount(0)
   settings.deadlines.firstByte = .seconds(1)
   settings.deadlines.handshaking = .seconds(2)

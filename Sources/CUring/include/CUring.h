@@ -52,9 +52,18 @@ static const uint32_t curing_needed_features =
     IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_EXT_ARG | IORING_FEAT_CQE_SKIP |
     IORING_FEAT_LINKED_FILE;
 
+static const uint32_t curing_feature_window = 1u << 15; /* IORING_FEAT_MIN_TIMEOUT */
+
 static const uint8_t curing_link = IOSQE_IO_LINK;
 static const uint8_t curing_hard_link = IOSQE_IO_HARDLINK;
 static const uint8_t curing_skip_success = IOSQE_CQE_SKIP_SUCCESS;
+
+/* The kernel's io_uring_getevents_arg, whose third member's name depends on liburing's age. */
+struct curing_wait {
+  uint64_t signals;
+  uint32_t signals_size, window;
+  uint64_t limit;
+};
 
 static inline int curing_eventfd(void) { return eventfd(0, EFD_CLOEXEC); }
 
@@ -89,16 +98,20 @@ static inline bool curing_overflowed(const struct io_uring *ring) {
 }
 
 /* Hands every filled entry to the kernel. With `events` it also runs the ring's deferred work, and waits until
- * there are `wait` completions or `nanoseconds` have passed (UINT64_MAX: no limit).
+ * there are `wait` completions or `nanoseconds` have passed (UINT64_MAX: no limit). With a `window`, microseconds,
+ * fewer completions are enough once that has passed (since Linux 6.12; 0: no window).
  * Returns the number of entries taken, or -errno. */
-static inline int curing_enter(struct io_uring *ring, uint32_t wait, bool events, uint64_t nanoseconds) {
+static inline int curing_enter(
+    struct io_uring *ring, uint32_t wait, bool events, uint32_t window, uint64_t nanoseconds) {
   __atomic_store_n(ring->sq.ktail, ring->sq.sqe_tail, __ATOMIC_RELEASE);
   ring->sq.sqe_head = ring->sq.sqe_tail;
   uint32_t flags = ring->enter_ring_fd != ring->ring_fd ? IORING_ENTER_REGISTERED_RING : 0;
   if (!events) return io_uring_enter2((unsigned)ring->enter_ring_fd, curing_pending(ring), 0, flags, NULL, 0);
   struct __kernel_timespec limit = {
       .tv_sec = (long long)(nanoseconds / 1000000000u), .tv_nsec = (long long)(nanoseconds % 1000000000u)};
-  struct io_uring_getevents_arg argument = {.ts = nanoseconds == UINT64_MAX ? 0 : (uint64_t)(uintptr_t)&limit};
+  /* Without a limit the kernel would return at the window's end with nothing. */
+  bool limited = nanoseconds != UINT64_MAX || window > 0;
+  struct curing_wait argument = {.window = window, .limit = limited ? (uint64_t)(uintptr_t)&limit : 0};
   return io_uring_enter2(
       (unsigned)ring->enter_ring_fd, curing_pending(ring), wait,
       flags | IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, (sigset_t *)&argument, sizeof argument);

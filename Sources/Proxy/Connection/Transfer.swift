@@ -18,7 +18,7 @@ extension Worker where Engine: ~Copyable {
   // MARK: Receiving
 
   /// Buffers of a side that wait for what is known to follow, at most.
-  private static var gatheredBuffers: Int { 4 }
+  private static var gatheredBuffers: Int { 8 }
 
   mutating func received(_ c: ConnectionPointer, _ side: Side, _ completion: Completion) {
     if !completion.more {
