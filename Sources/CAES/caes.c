@@ -10,11 +10,13 @@ caes_path caes_path_best(void) {
   if (!__builtin_cpu_supports("aes") || !__builtin_cpu_supports("pclmul")
       || !__builtin_cpu_supports("sse4.1"))
     return caes_path_none;
-  if (__builtin_cpu_supports("vaes") && __builtin_cpu_supports("vpclmulqdq")
-      && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
-      && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-    return caes_path_avx512;
-  return caes_path_aesni;
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("vaes")
+      || !__builtin_cpu_supports("vpclmulqdq"))
+    return caes_path_aesni;
+  if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw")
+      || !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
+    return caes_path_avx2;
+  return caes_path_avx512;
 }
 
 /* Zeros where the functions of a path had their memory: more than those have, whatever the compiler kept there.
@@ -39,10 +41,11 @@ void caes_gcm_seal(
   caes_path path, const uint8_t *key, size_t key_count, const uint8_t *nonce, uint8_t *record,
   size_t header_count, size_t count) {
   assert(is_valid(path, key_count, header_count, count));
-  if (path == caes_path_avx512)
-    caes_avx512_seal(key, key_count == 32, nonce, record, header_count, count);
-  else
-    caes_aesni_seal(key, key_count == 32, nonce, record, header_count, count);
+  switch (path) {
+  case caes_path_avx512: caes_avx512_seal(key, key_count == 32, nonce, record, header_count, count); break;
+  case caes_path_avx2: caes_avx2_seal(key, key_count == 32, nonce, record, header_count, count); break;
+  default: caes_aesni_seal(key, key_count == 32, nonce, record, header_count, count); break;
+  }
   if (uses_memory(path, count)) wipe_stack();
 }
 
@@ -50,9 +53,9 @@ bool caes_gcm_open(
   caes_path path, const uint8_t *key, size_t key_count, const uint8_t *nonce, uint8_t *record,
   size_t header_count, size_t count) {
   assert(is_valid(path, key_count, header_count, count));
-  bool is_right = path == caes_path_avx512
-    ? caes_avx512_open(key, key_count == 32, nonce, record, header_count, count)
-    : caes_aesni_open(key, key_count == 32, nonce, record, header_count, count);
+  bool is_right = path == caes_path_avx512 ? caes_avx512_open(key, key_count == 32, nonce, record, header_count, count)
+    : path == caes_path_avx2               ? caes_avx2_open(key, key_count == 32, nonce, record, header_count, count)
+                                           : caes_aesni_open(key, key_count == 32, nonce, record, header_count, count);
   if (uses_memory(path, count)) wipe_stack();
   return is_right;
 }

@@ -84,7 +84,9 @@ struct Record {
 }
 
 /// What this processor has.
-let paths = [caes_path_aesni, caes_path_avx512].filter { $0.rawValue <= caes_path_best().rawValue }
+let paths = [caes_path_aesni, caes_path_avx2, caes_path_avx512].filter {
+  $0.rawValue <= caes_path_best().rawValue
+}
 
 /// To be printed by tests that fail now and then.
 func randomSeed() -> UInt64 {

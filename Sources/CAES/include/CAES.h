@@ -8,12 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Ways to do it, the better ones last. */
+/* Ways to do it, the better ones last; a processor that has one has those before it. */
 typedef enum caes_path {
   /* The processor hasn't what it takes. */
   caes_path_none,
   /* AES-NI, PCLMULQDQ, SSE4.1: 16 bytes an instruction. */
   caes_path_aesni,
+  /* VAES, VPCLMULQDQ, AVX2: 32. */
+  caes_path_avx2,
   /* VAES, VPCLMULQDQ, AVX-512: 64. */
   caes_path_avx512,
 } caes_path;
