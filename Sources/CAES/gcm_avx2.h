@@ -30,14 +30,12 @@ AVX2_INLINE Sum no_sum(void) {
   return (Sum){_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
 }
 
-/* Multiplications in a row: Zen 3 takes them from microcode, and each change to that and back costs it cycles. */
 AVX2_INLINE void add_product(Sum *sum, __m256i a, __m256i b) {
-  __m256i low = _mm256_clmulepi64_epi128(a, b, 0x00), high = _mm256_clmulepi64_epi128(a, b, 0x11);
-  __m256i middle = _mm256_clmulepi64_epi128(a, b, 0x01), other = _mm256_clmulepi64_epi128(a, b, 0x10);
-  __asm__ volatile("" : "+v"(low), "+v"(middle), "+v"(other), "+v"(high));
-  sum->low = _mm256_xor_si256(sum->low, low);
-  sum->middle = _mm256_xor_si256(sum->middle, _mm256_xor_si256(middle, other));
-  sum->high = _mm256_xor_si256(sum->high, high);
+  __m256i middle =
+    _mm256_xor_si256(_mm256_clmulepi64_epi128(a, b, 0x01), _mm256_clmulepi64_epi128(a, b, 0x10));
+  sum->low = _mm256_xor_si256(sum->low, _mm256_clmulepi64_epi128(a, b, 0x00));
+  sum->middle = _mm256_xor_si256(sum->middle, middle);
+  sum->high = _mm256_xor_si256(sum->high, _mm256_clmulepi64_epi128(a, b, 0x11));
 }
 
 AVX2_INLINE __m256i swapped(__m256i lanes) { return _mm256_shuffle_epi32(lanes, 0x4e); }
