@@ -10,11 +10,13 @@ caes_path caes_path_best(void) {
   if (!__builtin_cpu_supports("aes") || !__builtin_cpu_supports("pclmul")
       || !__builtin_cpu_supports("sse4.1"))
     return caes_path_none;
-  if (__builtin_cpu_supports("vaes") && __builtin_cpu_supports("vpclmulqdq")
-      && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
-      && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-    return caes_path_avx512;
-  return caes_path_aesni;
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("vaes")
+      || !__builtin_cpu_supports("vpclmulqdq"))
+    return caes_path_aesni;
+  if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw")
+      || !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
+    return caes_path_avx2;
+  return caes_path_avx512;
 }
 
 /* Zeros where the functions of a path had their memory: more than those have, whatever the compiler kept there.
@@ -30,22 +32,30 @@ static bool uses_memory(caes_path path, size_t count) {
   return path != caes_path_avx512 || count > caes_avx512_short_max;
 }
 
+static bool is_valid(caes_path path, size_t key_count, size_t header_count, size_t count) {
+  return path != caes_path_none && (key_count == 16 || key_count == 32)
+    && (header_count == caes_header_count || header_count == caes_long_header_count) && count <= caes_count_max;
+}
+
 void caes_gcm_seal(
-  caes_path path, const uint8_t *key, size_t key_count, const uint8_t *nonce, uint8_t *record, size_t count) {
-  assert(count <= caes_count_max && (key_count == 16 || key_count == 32) && path != caes_path_none);
-  if (path == caes_path_avx512)
-    caes_avx512_seal(key, key_count == 32, nonce, record, count);
-  else
-    caes_aesni_seal(key, key_count == 32, nonce, record, count);
+  caes_path path, const uint8_t *key, size_t key_count, const uint8_t *nonce, uint8_t *record,
+  size_t header_count, size_t count) {
+  assert(is_valid(path, key_count, header_count, count));
+  switch (path) {
+  case caes_path_avx512: caes_avx512_seal(key, key_count == 32, nonce, record, header_count, count); break;
+  case caes_path_avx2: caes_avx2_seal(key, key_count == 32, nonce, record, header_count, count); break;
+  default: caes_aesni_seal(key, key_count == 32, nonce, record, header_count, count); break;
+  }
   if (uses_memory(path, count)) wipe_stack();
 }
 
 bool caes_gcm_open(
-  caes_path path, const uint8_t *key, size_t key_count, const uint8_t *nonce, uint8_t *record, size_t count) {
-  assert(count <= caes_count_max && (key_count == 16 || key_count == 32) && path != caes_path_none);
-  bool is_right = path == caes_path_avx512
-    ? caes_avx512_open(key, key_count == 32, nonce, record, count)
-    : caes_aesni_open(key, key_count == 32, nonce, record, count);
+  caes_path path, const uint8_t *key, size_t key_count, const uint8_t *nonce, uint8_t *record,
+  size_t header_count, size_t count) {
+  assert(is_valid(path, key_count, header_count, count));
+  bool is_right = path == caes_path_avx512 ? caes_avx512_open(key, key_count == 32, nonce, record, header_count, count)
+    : path == caes_path_avx2               ? caes_avx2_open(key, key_count == 32, nonce, record, header_count, count)
+                                           : caes_aesni_open(key, key_count == 32, nonce, record, header_count, count);
   if (uses_memory(path, count)) wipe_stack();
   return is_right;
 }
@@ -56,14 +66,16 @@ bool caes_gcm_open(
 caes_path caes_path_best(void) { return caes_path_none; }
 
 void caes_gcm_seal(
-  caes_path path, const uint8_t *key, size_t key_count, const uint8_t *nonce, uint8_t *record, size_t count) {
-  (void)path, (void)key, (void)key_count, (void)nonce, (void)record, (void)count;
+  caes_path path, const uint8_t *key, size_t key_count, const uint8_t *nonce, uint8_t *record,
+  size_t header_count, size_t count) {
+  (void)path, (void)key, (void)key_count, (void)nonce, (void)record, (void)header_count, (void)count;
   __builtin_trap();
 }
 
 bool caes_gcm_open(
-  caes_path path, const uint8_t *key, size_t key_count, const uint8_t *nonce, uint8_t *record, size_t count) {
-  (void)path, (void)key, (void)key_count, (void)nonce, (void)record, (void)count;
+  caes_path path, const uint8_t *key, size_t key_count, const uint8_t *nonce, uint8_t *record,
+  size_t header_count, size_t count) {
+  (void)path, (void)key, (void)key_count, (void)nonce, (void)record, (void)header_count, (void)count;
   return false;
 }
 

@@ -1,4 +1,4 @@
-/* The two implementations behind CAES.h. The arithmetic of both:
+/* The implementations behind CAES.h. The arithmetic of all:
 
    GHASH multiplies in GF(2^128) with the bits of a block reversed. RFC 8452, appendix A, has the same in the
    order of ordinary numbers: GHASH(H, X...) = reversed POLYVAL(x * reversed H, reversed X...), bytes being
@@ -14,13 +14,17 @@
 #define CAES_X86 1
 
 void caes_aesni_seal(
-  const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t count);
+  const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t header_count, size_t count);
 bool caes_aesni_open(
-  const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t count);
+  const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t header_count, size_t count);
+void caes_avx2_seal(
+  const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t header_count, size_t count);
+bool caes_avx2_open(
+  const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t header_count, size_t count);
 void caes_avx512_seal(
-  const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t count);
+  const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t header_count, size_t count);
 bool caes_avx512_open(
-  const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t count);
+  const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t header_count, size_t count);
 
 /* The most bytes of content for which AVX-512's registers suffice. */
 enum { caes_avx512_short_max = 224 };

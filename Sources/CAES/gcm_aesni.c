@@ -218,7 +218,7 @@ AESNI_INLINE void process_strides(State *state, size_t strides) {
 }
 
 /* All of the content; gives the hash of it and the lengths. */
-AESNI_INLINE __m128i process_all(State *state, size_t count) {
+AESNI_INLINE __m128i process_all(State *state, size_t header_count, size_t count) {
   size_t strides = count / (16 * STRIDE), left = count % (16 * STRIDE), power = (left + 15) / 16 + 1;
   if (strides > 0) process_strides(state, strides);
   Sum sum = no_sum();
@@ -226,16 +226,21 @@ AESNI_INLINE __m128i process_all(State *state, size_t count) {
   if (left & 32) process(state, 2, power, &sum), power -= 2;
   if (left & 16) process(state, 1, power, &sum);
   if (left & 15) process_rest(state, left & 15, &sum);
-  __m128i lengths = _mm_set_epi64x(8 * caes_header_count, 8 * (long long)count);
+  __m128i lengths = _mm_set_epi64x(8 * (long long)header_count, 8 * (long long)count);
   add_product(&sum, _mm_xor_si128(lengths, state->hash), state->secrets->powers[1]);
   return reversed(reduced(sum));
 }
 
 /* Of the header, which makes one block with zeros. */
-AESNI_INLINE __m128i header_hash(const uint8_t *record, __m128i hash_key) {
-  uint64_t header = 0;
-  __builtin_memcpy(&header, record, caes_header_count);
-  return multiplied(reversed(_mm_set_epi64x(0, (long long)header)), hash_key);
+AESNI_INLINE __m128i header_hash(const uint8_t *record, size_t header_count, __m128i hash_key) {
+  uint64_t early = 0, late = 0;
+  if (header_count == caes_header_count) {
+    __builtin_memcpy(&early, record, caes_header_count);
+  } else {
+    __builtin_memcpy(&early, record, 8);
+    __builtin_memcpy(&late, record + 8, caes_long_header_count - 8);
+  }
+  return multiplied(reversed(_mm_set_epi64x((long long)late, (long long)early)), hash_key);
 }
 
 /* Writes the tag; or compares it, in a time that doesn't depend on where they differ. */
@@ -249,32 +254,33 @@ AESNI_INLINE bool end_record(__m128i *place, __m128i given, bool opens, __m128i 
 }
 
 AESNI_INLINE bool any_record(
-  const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t count, bool opens) {
+  const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t header_count, size_t count,
+  bool opens) {
   Secrets secrets;
-  uint8_t *content = record + caes_header_count;
+  uint8_t *content = record + header_count;
   __m128i *place = (__m128i *)(content + count), given = _mm_loadu_si128(place);
   State state = {&secrets, first_counter(nonce), _mm_setzero_si128(), content, is_long, opens};
   __m128i mask = take_counter(&state.counter);
   __m128i hash_key = expand(key, is_long, &mask, secrets.keys);
   make_powers(hash_key, (count + 15) / 16, secrets.powers);
-  state.hash = header_hash(record, hash_key);
-  __m128i tag = _mm_xor_si128(process_all(&state, count), mask);
+  state.hash = header_hash(record, header_count, hash_key);
+  __m128i tag = _mm_xor_si128(process_all(&state, header_count, count), mask);
   bool is_right = end_record(place, given, opens, tag);
   if (!is_right) __builtin_memset(content, 0, count);
   return is_right;
 }
 
 CAES_CLEAR_REGISTERS AESNI void caes_aesni_seal(
-  const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t count) {
+  const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t header_count, size_t count) {
   if (is_long)
-    any_record(key, true, nonce, record, count, false);
+    any_record(key, true, nonce, record, header_count, count, false);
   else
-    any_record(key, false, nonce, record, count, false);
+    any_record(key, false, nonce, record, header_count, count, false);
 }
 
 CAES_CLEAR_REGISTERS AESNI bool caes_aesni_open(
-  const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t count) {
-  return is_long ? any_record(key, true, nonce, record, count, true)
-                 : any_record(key, false, nonce, record, count, true);
+  const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t header_count, size_t count) {
+  return is_long ? any_record(key, true, nonce, record, header_count, count, true)
+                 : any_record(key, false, nonce, record, header_count, count, true);
 }
 #endif

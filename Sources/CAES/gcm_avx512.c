@@ -11,7 +11,7 @@
 /* What a record's vectors have in common. */
 typedef struct Record {
   uint8_t *content;
-  size_t count;
+  size_t header_count, count;
   size_t vectors;
   /* The header's lane in the first vector, and the blocks of the first vectors' beginning. */
   unsigned lane;
@@ -33,14 +33,15 @@ typedef struct Secrets {
   __m128i tag_mask;
 } Secrets;
 
-AVX512_INLINE Record make_record(uint8_t *record, size_t count) {
+AVX512_INLINE Record make_record(uint8_t *record, size_t header_count, size_t count) {
   size_t blocks = (count + 15) / 16 + 2;
   size_t vectors = (blocks + LANES - 1) / LANES;
   unsigned lane = (unsigned)(LANES * vectors - blocks);
-  uint8_t *content = record + caes_header_count;
+  uint8_t *content = record + header_count;
   size_t end = 16 * (lane + 1) + count - 64 * (vectors - 1);
   return (Record){
     .content = content,
+    .header_count = header_count,
     .count = count,
     .vectors = vectors,
     .lane = lane,
@@ -187,12 +188,13 @@ AVX512_INLINE void process(
     texts[vector] = _mm512_xor_si512(given, keystream[vector]);
     __m512i cipher = opens ? given : _mm512_maskz_mov_epi8(mask, texts[vector]);
     if (is_first) {
-      __m128i header = _mm_maskz_loadu_epi8((1 << caes_header_count) - 1, record->content - caes_header_count);
+      __mmask16 header_mask = (__mmask16)((1u << record->header_count) - 1);
+      __m128i header = _mm_maskz_loadu_epi8(header_mask, record->content - record->header_count);
       cipher = _mm512_mask_broadcast_i32x4(cipher, (__mmask16)(0xf << (4 * record->lane)), header);
     }
     hashes[vector] = reversed(cipher);
     if (is_last) {
-      __m128i lengths = _mm_set_epi64x(8 * caes_header_count, 8 * (long long)record->count);
+      __m128i lengths = _mm_set_epi64x(8 * (long long)record->header_count, 8 * (long long)record->count);
       hashes[vector] = _mm512_mask_broadcast_i32x4(hashes[vector], 0xf000, lengths);
     }
   }
@@ -297,8 +299,9 @@ AVX512_INLINE bool long_record(
 }
 
 AVX512_INLINE bool any_record(
-  const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *bytes, size_t count, bool opens) {
-  Record record = make_record(bytes, count);
+  const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *bytes, size_t header_count, size_t count,
+  bool opens) {
+  Record record = make_record(bytes, header_count, count);
   switch (record.vectors) {
   case 1: return short_record(key, is_long, nonce, &record, 1, opens);
   case 2: return short_record(key, is_long, nonce, &record, 2, opens);
@@ -309,16 +312,16 @@ AVX512_INLINE bool any_record(
 }
 
 CAES_CLEAR_REGISTERS AVX512 void caes_avx512_seal(
-  const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t count) {
+  const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t header_count, size_t count) {
   if (is_long)
-    any_record(key, true, nonce, record, count, false);
+    any_record(key, true, nonce, record, header_count, count, false);
   else
-    any_record(key, false, nonce, record, count, false);
+    any_record(key, false, nonce, record, header_count, count, false);
 }
 
 CAES_CLEAR_REGISTERS AVX512 bool caes_avx512_open(
-  const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t count) {
-  return is_long ? any_record(key, true, nonce, record, count, true)
-                 : any_record(key, false, nonce, record, count, true);
+  const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t header_count, size_t count) {
+  return is_long ? any_record(key, true, nonce, record, header_count, count, true)
+                 : any_record(key, false, nonce, record, header_count, count, true);
 }
 #endif

@@ -20,7 +20,7 @@ struct AESGCM {
   ) {
     caes_gcm_seal(
       path, key.octets, RecordSuite(index: UInt8(truncatingIfNeeded: suite)).keyCount, nonce.octets,
-      header.assumingMemoryBound(to: UInt8.self), count)
+      header.assumingMemoryBound(to: UInt8.self), RecordLayer.headerCount, count)
   }
 
   /// As `RecordCiphers.open`.
@@ -30,7 +30,7 @@ struct AESGCM {
   ) -> Bool {
     caes_gcm_open(
       path, key.octets, RecordSuite(index: UInt8(truncatingIfNeeded: suite)).keyCount, nonce.octets,
-      header.assumingMemoryBound(to: UInt8.self), count)
+      header.assumingMemoryBound(to: UInt8.self), RecordLayer.headerCount, count)
   }
 }
 

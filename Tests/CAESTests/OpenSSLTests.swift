@@ -23,18 +23,23 @@ import Testing
   func recordsOfEveryShortLengthAreOpenSSLs(path: caes_path, keyCount: Int) {
     var generator = SeededGenerator(seed: randomSeed())
     let memory = GuardedMemory(atLeast: 1000)
-    for count in 0...600 {
-      expectOpenSSLs(Record(keyCount: keyCount, count: count, using: &generator), path, memory)
+    for headerCount in Record.headerCounts {
+      for count in 0...600 {
+        let record = Record(keyCount: keyCount, headerCount: headerCount, count: count, using: &generator)
+        expectOpenSSLs(record, path, memory)
+      }
     }
   }
 
   @Test(arguments: paths, [16, 32])
   func recordsOfAnyLengthAreOpenSSLs(path: caes_path, keyCount: Int) {
     var generator = SeededGenerator(seed: randomSeed())
-    let memory = GuardedMemory(atLeast: Self.lengthMax + Record.headerCount + Record.tagCount)
+    let memory = GuardedMemory(atLeast: Self.lengthMax + Record.headerCounts[1] + Record.tagCount)
     for round in 0..<60 {
       let count = round < 3 ? Self.lengthMax - round : Int.random(in: 601..<Self.lengthMax, using: &generator)
-      expectOpenSSLs(Record(keyCount: keyCount, count: count, using: &generator), path, memory)
+      let headerCount = Record.headerCounts[round % 2]
+      let record = Record(keyCount: keyCount, headerCount: headerCount, count: count, using: &generator)
+      expectOpenSSLs(record, path, memory)
     }
   }
 
@@ -43,8 +48,9 @@ import Testing
     var generator = SeededGenerator(seed: randomSeed())
     let (before, behind) = (64, 128)
     for count in [0, 1, 15, 16, 17, 31, 63, 64, 113, 127, 128, 129, 223, 224, 225, 500, 511, 1000, 16_385] {
-      let record = Record(keyCount: keyCount, count: count, using: &generator)
       for offset in 0..<(count < 1000 ? 64 : 2) {
+        let headerCount = Record.headerCounts[offset % 2]
+        let record = Record(keyCount: keyCount, headerCount: headerCount, count: count, using: &generator)
         var bytes = [UInt8](repeating: 0xa5, count: before + offset + record.sealedCount + behind)
         bytes.withUnsafeMutableBytes { bytes in
           let place = UnsafeMutableRawBufferPointer(rebasing: bytes[(before + offset)...])
@@ -61,8 +67,10 @@ import Testing
   @Test(arguments: paths, [16, 32])
   func whateverIsFlippedTheRecordIsRefusedAndStaysClosed(path: caes_path, keyCount: Int) {
     var generator = SeededGenerator(seed: randomSeed())
-    for count in [0, 1, 16, 40, 129, 224, 240, 300] {
-      let record = Record(keyCount: keyCount, count: count, using: &generator)
+    for (count, headerCount) in [
+      (0, 5), (1, 13), (16, 5), (40, 13), (129, 5), (224, 13), (240, 5), (300, 13), (40, 5), (0, 13),
+    ] {
+      let record = Record(keyCount: keyCount, headerCount: headerCount, count: count, using: &generator)
       let sealed = record.sealed(by: path)
       for bit in 0..<8 * sealed.count {
         var flipped = sealed
@@ -87,7 +95,7 @@ import Testing
     #expect(!opened.isRight)
     // As it came, or wiped.
     var wiped = sealed
-    let content = Record.headerCount..<sealed.count - Record.tagCount
+    let content = record.headerCount..<sealed.count - Record.tagCount
     for index in content { wiped[index] = 0 }
     #expect(opened.bytes == sealed || opened.bytes == wiped)
   }
@@ -95,7 +103,7 @@ import Testing
   @Test(arguments: paths)
   func ofALongRecordToo(path: caes_path) {
     var generator = SeededGenerator(seed: randomSeed())
-    let record = Record(keyCount: 16, count: 16_385, using: &generator)
+    let record = Record(keyCount: 16, headerCount: 13, count: 16_385, using: &generator)
     let sealed = record.sealed(by: path)
     for index in Array(stride(from: 0, to: sealed.count, by: 97)) + [sealed.count - 1] {
       var flipped = sealed

@@ -8,8 +8,9 @@ struct Record {
   var nonce: [UInt8]
   /// The header and the content.
   var clear: [UInt8]
+  var headerCount = headerCounts[0]
 
-  static let headerCount = Int(caes_header_count)
+  static let headerCounts = [Int(caes_header_count), Int(caes_long_header_count)]
   static let tagCount = Int(caes_tag_count)
 
   init(key: [UInt8], nonce: [UInt8], clear: [UInt8]) {
@@ -18,17 +19,18 @@ struct Record {
     self.clear = clear
   }
 
-  init(keyCount: Int, count: Int, using generator: inout SeededGenerator) {
+  init(keyCount: Int, headerCount: Int, count: Int, using generator: inout SeededGenerator) {
     func bytes(_ count: Int) -> [UInt8] {
       (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
     }
     key = bytes(keyCount)
     nonce = bytes(Int(caes_nonce_count))
-    clear = bytes(Self.headerCount + count)
+    self.headerCount = headerCount
+    clear = bytes(headerCount + count)
   }
 
   /// Bytes of content.
-  var count: Int { clear.count - Self.headerCount }
+  var count: Int { clear.count - headerCount }
 
   /// Bytes of the record as it is sealed.
   var sealedCount: Int { clear.count + Self.tagCount }
@@ -37,7 +39,7 @@ struct Record {
   func sealed(by path: caes_path, in memory: UnsafeMutableRawBufferPointer) -> [UInt8] {
     memory.copyBytes(from: clear)
     let record = memory.baseAddress!.assumingMemoryBound(to: UInt8.self)
-    caes_gcm_seal(path, key, key.count, nonce, record, count)
+    caes_gcm_seal(path, key, key.count, nonce, record, headerCount, count)
     return Array(memory.prefix(sealedCount))
   }
 
@@ -52,7 +54,7 @@ struct Record {
     memory.copyBytes(from: sealed)
     let record = memory.baseAddress!.assumingMemoryBound(to: UInt8.self)
     let isRight = caes_gcm_open(
-      path, key, key.count, nonce, record, sealed.count - Self.headerCount - Self.tagCount)
+      path, key, key.count, nonce, record, headerCount, sealed.count - headerCount - Self.tagCount)
     return (isRight, Array(memory.prefix(sealed.count)))
   }
 
@@ -68,10 +70,10 @@ struct Record {
     var done: Int32 = 0
     let cipher = key.count == 32 ? EVP_aes_256_gcm() : EVP_aes_128_gcm()
     sealed.withUnsafeMutableBufferPointer { bytes in
-      let body = bytes.baseAddress! + Self.headerCount
+      let body = bytes.baseAddress! + headerCount
       let isDone =
         EVP_EncryptInit_ex(context, cipher, nil, key, nonce) == 1
-        && EVP_EncryptUpdate(context, nil, &done, bytes.baseAddress!, Int32(Self.headerCount)) == 1
+        && EVP_EncryptUpdate(context, nil, &done, bytes.baseAddress!, Int32(headerCount)) == 1
         && EVP_EncryptUpdate(context, body, &done, body, Int32(count)) == 1
         && EVP_EncryptFinal_ex(context, body + count, &done) == 1
         && EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, Int32(Self.tagCount), body + count) == 1
@@ -82,7 +84,9 @@ struct Record {
 }
 
 /// What this processor has.
-let paths = [caes_path_aesni, caes_path_avx512].filter { $0.rawValue <= caes_path_best().rawValue }
+let paths = [caes_path_aesni, caes_path_avx2, caes_path_avx512].filter {
+  $0.rawValue <= caes_path_best().rawValue
+}
 
 /// To be printed by tests that fail now and then.
 func randomSeed() -> UInt64 {

@@ -5,7 +5,7 @@ import Testing
 /// The test cases of "The Galois/Counter Mode of Operation" (McGrew and Viega, appendix B) whose nonces have
 /// 96 bits.
 ///
-/// Our additional data is always a header of 5 bytes, theirs never: ciphertexts are theirs, and tags are held
+/// Our additional data is a header of 5 or 13 bytes, theirs never: ciphertexts are theirs, and tags are held
 /// to a hash that takes any additional data, bit by bit as SP 800-38D writes it, which is held to their tags.
 @Suite(.enabled(if: !paths.isEmpty)) struct SpecificationTests {
   struct Case: CustomTestStringConvertible {

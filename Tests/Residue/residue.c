@@ -39,14 +39,16 @@ static ucontext_t caller, callee;
   DO(16) DO(17) DO(18) DO(19) DO(20) DO(21) DO(22) DO(23) DO(24) DO(25) DO(26) DO(27) DO(28) DO(29) DO(30) DO(31)
 #define CLEAR_XMM(n) "pxor %%xmm" #n ", %%xmm" #n "\n"
 #define STORE_XMM(n) "movdqu %%xmm" #n ", 64 * " #n "(%0)\n"
+#define CLEAR_YMM(n) "vpxor %%ymm" #n ", %%ymm" #n ", %%ymm" #n "\n"
+#define STORE_YMM(n) "vmovdqu %%ymm" #n ", 64 * " #n "(%0)\n"
 #define CLEAR_ZMM(n) "vpxord %%zmm" #n ", %%zmm" #n ", %%zmm" #n "\n"
 #define STORE_ZMM(n) "vmovdqu64 %%zmm" #n ", 64 * " #n "(%0)\n"
 
 static inline __attribute__((always_inline)) void call(void) {
   if (current.mode == seals)
-    caes_gcm_seal(current.path, key, current.key_count, nonce, record, current.count);
+    caes_gcm_seal(current.path, key, current.key_count, nonce, record, caes_header_count, current.count);
   else
-    is_right = caes_gcm_open(current.path, key, current.key_count, nonce, record, current.count);
+    is_right = caes_gcm_open(current.path, key, current.key_count, nonce, record, caes_header_count, current.count);
 }
 
 static void call_aesni(void) {
@@ -55,11 +57,20 @@ static void call_aesni(void) {
   __asm__ volatile(EACH_OF_16(STORE_XMM) : : "r"(registers) : "memory");
 }
 
+static __attribute__((target("avx2"))) void call_avx2(void) {
+  __asm__ volatile(EACH_OF_16(CLEAR_YMM) : : "r"(registers) : "memory");
+  call();
+  __asm__ volatile(EACH_OF_16(STORE_YMM) : : "r"(registers) : "memory");
+}
+
 static __attribute__((target("avx512f"))) void call_avx512(void) {
   __asm__ volatile(EACH_OF_32(CLEAR_ZMM) : : "r"(registers) : "memory");
   call();
   __asm__ volatile(EACH_OF_32(STORE_ZMM) : : "r"(registers) : "memory");
 }
+
+static void (*const callers[])(void) = {
+  [caes_path_aesni] = call_aesni, [caes_path_avx2] = call_avx2, [caes_path_avx512] = call_avx512};
 
 static void fill(uint8_t *bytes, size_t count, uint32_t secret) {
   for (size_t index = 0; index < count; index++) {
@@ -72,9 +83,9 @@ static void fill(uint8_t *bytes, size_t count, uint32_t secret) {
 static void make_ciphertext(Call made) {
   uint8_t *content = record + caes_header_count;
   memset(content, 0, made.count);
-  caes_gcm_seal(made.path, key, made.key_count, nonce, record, made.count);
+  caes_gcm_seal(made.path, key, made.key_count, nonce, record, caes_header_count, made.count);
   for (size_t index = 0; index < made.count; index++) content[index] ^= (uint8_t)(index * index);
-  caes_gcm_seal(made.path, key, made.key_count, nonce, record, made.count);
+  caes_gcm_seal(made.path, key, made.key_count, nonce, record, caes_header_count, made.count);
 }
 
 static void leave(Call made, uint32_t secret, Leftovers *leftovers) {
@@ -92,7 +103,7 @@ static void leave(Call made, uint32_t secret, Leftovers *leftovers) {
   callee.uc_stack.ss_sp = stack;
   callee.uc_stack.ss_size = sizeof stack;
   callee.uc_link = &caller;
-  makecontext(&callee, made.path == caes_path_avx512 ? call_avx512 : call_aesni, 0);
+  makecontext(&callee, callers[made.path], 0);
   swapcontext(&caller, &callee);
   if (is_right != (made.mode != refuses)) abort();
   memcpy(leftovers->stack, stack, sizeof stack);

@@ -11,7 +11,7 @@ import Testing
   ]
 
   /// What this processor can seal and open AES-GCM by; without instructions, by EVP.
-  private static let paths = [caes_path_none, caes_path_aesni, caes_path_avx512].filter {
+  private static let paths = [caes_path_none, caes_path_aesni, caes_path_avx2, caes_path_avx512].filter {
     $0.rawValue <= caes_path_best().rawValue
   }
 
