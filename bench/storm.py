@@ -31,6 +31,7 @@ def arguments():
     parser.add_argument("--stay", type=float, help="clients leave after this many seconds; without it they stay")
     parser.add_argument("--seconds", type=float, default=60, help="end of a storm, at the latest")
     parser.add_argument("--connections", type=int, default=200, help="calm: established connections")
+    parser.add_argument("--limited", action="store_true", help="calm: limiters at --rate, instead of proxies without")
     parser.add_argument("--handshake-cpu", default="30%", help="tickets: tidegate's limits.handshake_cpu")
     parser.add_argument("--refusal-cpu", default="10%", help="limit: tidegate's refusal.cpu")
     parser.add_argument("--by-second", action="store_true", help="prints attempts and admissions of every second")
@@ -100,14 +101,19 @@ class Storm:
         return used / self.calibration
 
     def calm(self, index, name):
-        """Echo latency of established connections at rest, then while a herd comes. Nothing is limited.
+        """Echo latency of established connections at rest, then while a herd comes.
 
         Watchers straight at the backend tell what of it is the load's core, not the proxy's.
         """
-        with self.running(index, name, name, {}) as one:
+        o, proxy, extra, length = self.options, name, {}, 12
+        if o.limited:
+            limiter = herds.limiters(o.refusal_cpu)[name]
+            proxy, extra = limiter.proxy, limiter.extra(o.rate, o.patience or o.timeout)
+            length = 4 + math.ceil(1.2 * o.clients / o.rate)
+        with self.running(index, name, proxy, extra) as one:
             rest = self.echoes(one, 5)
-            watch = self.begin_echoes(one, 12, self.manner, self.options.connections)
-            direct = self.begin_echoes(one, 12, Straight(), STRAIGHT)
+            watch = self.begin_echoes(one, length, self.manner, o.connections)
+            direct = self.begin_echoes(one, length, Straight(), STRAIGHT)
             time.sleep(2)
             herd = self.herd(one).reports()
             storm, direct = loads.finish(watch), loads.finish(direct)
@@ -170,14 +176,15 @@ TITLES = {
 
 
 def names(options):
-    known = list(herds.limiters() if options.scenario == "limit" else proxies.kinds())
+    limited = options.scenario == "limit" or options.limited
+    known = list(herds.limiters() if limited else proxies.kinds())
     if options.scenario == "tickets":
         known = ["tidegate"]
     chosen = options.proxies.split(",") if options.proxies else known
     for name in chosen:
         if name not in known:
             sys.exit(f"{name} is none of: {' '.join(known)}")
-        there = herds.is_installed(name) if options.scenario == "limit" else proxies.kinds()[name].is_installed()
+        there = herds.is_installed(name) if limited else proxies.kinds()[name].is_installed()
         if not there:
             sys.exit(f"{name} is missing: install it, or name the others with --proxies")
     return chosen
