@@ -30,7 +30,10 @@ private enum RecordScript {
     let ivs = (3...4).map { [UInt8](repeating: $0, count: shape.derivedIVCount) }
     let (first, second) = isClient ? (1, 0) : (0, 1)
     let block = keys[first] + keys[second] + ivs[first] + ivs[second]
-    return block.withUnsafeBytes { RecordLayer(tls12: suite, keyBlock: $0.baseAddress!) }
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: block.count, alignment: 1)
+    defer { memory.deallocate() }
+    memory.copyBytes(from: block)
+    return RecordLayer(tls12: suite, keyBlock: UnsafeRawPointer(memory.baseAddress!))
   }
 
   static func stream(_ script: [UInt8], _ suite: UInt8) -> [UInt8] {

@@ -193,17 +193,17 @@ private enum ResumptionScript {
   }
 
   private static func makePeer(_ handshake: borrowing Resumption) -> RecordLayer {
-    let memory = handshake.memory.state.pointee.records!.memory
+    let state = handshake.memory.state.pointee.records!.memory
     let shape = RecordSuite(index: handshake.memory.state.pointee.suite)
     func bytes(_ offset: Int, _ count: Int) -> [UInt8] {
-      Array(UnsafeRawBufferPointer(start: memory + offset, count: count))
+      Array(UnsafeRawBufferPointer(start: state + offset, count: count))
     }
     let block =
       bytes(shape.key(.sending), shape.keyCount) + bytes(shape.key(.receiving), shape.keyCount)
       + bytes(shape.iv(.sending), shape.derivedIVCount) + bytes(shape.iv(.receiving), shape.derivedIVCount)
-    return block.withUnsafeBytes {
-      RecordLayer(tls12: handshake.memory.state.pointee.suite, keyBlock: $0.baseAddress!)
-    }
+    let memory = copy(block)
+    defer { memory.deallocate() }
+    return RecordLayer(tls12: handshake.memory.state.pointee.suite, keyBlock: memory.baseAddress!)
   }
 
   private static func seal(_ type: UInt8, _ content: [UInt8], _ client: inout RecordLayer) -> [UInt8] {

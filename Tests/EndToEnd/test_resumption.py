@@ -32,6 +32,7 @@ def session_of(where, backend, context):
         assert read_exactly(backend.accept(), 1) == b"x"
         assert not client.tls.session_reused
         client.send_close_notify()
+        backend.hang_up()
         return client.tls.session
 
 

@@ -160,7 +160,7 @@ struct Connection: ~Copyable {
     case .none: false
     }
   }
-  var isTLS: Bool { listener.settings.tls != nil }
+  var isTLS: Bool { listener.isTLS }
   var inFlight: Int { Int(client.inFlight) + Int(backend.inFlight) }
 }
 
