@@ -49,7 +49,8 @@ private enum HandshakeScript {
     var progress = HandshakeProgress(step: .wantsInput, consumed: 0, produced: 0)
     let input = copy(bytes)
     defer { input.deallocate() }
-    let begun = Handshake13.begin(context, input: input, output: output, progress: &progress)
+    guard let offer = Offer.read(input), offer.offersTLS13 else { return }
+    let begun = Handshake13.begin(offer, context, output: output, progress: &progress)
     precondition(progress.consumed <= bytes.count && progress.produced <= output.count)
     guard begun != nil else { return }
     let ours = outline(progress.produced)
@@ -67,8 +68,8 @@ private enum HandshakeScript {
   /// The second flight of a client whose ClientHello was in order, in pieces of these lengths.
   static func answer(_ script: [UInt8], _ lengths: [Int]) -> Answer {
     var progress = HandshakeProgress(step: .wantsInput, consumed: 0, produced: 0)
-    guard
-      var handshake = Handshake13.begin(context, input: hello, output: output, progress: &progress)
+    guard let offer = Offer.read(hello),
+      var handshake = Handshake13.begin(offer, context, output: output, progress: &progress)
     else { preconditionFailure("the hello isn't taken") }
     var rest = stream(script, handshake)[...]
     var answer = Answer(step: .wantsInput, consumed: 0)
@@ -124,7 +125,7 @@ private enum HandshakeScript {
     let key = UnsafeRawPointer(handshake.memory[.key])
     let isSealed = record.withUnsafeMutableBytes { record in
       nonce.withUnsafeBytes {
-        library.records.seal(record.baseAddress!, inner.count, suite: 0, key: key, nonce: $0.baseAddress!)
+        library.records.seal(record.baseAddress!, inner.count, cipher: 0, key: key, nonce: $0.baseAddress!)
       }
     }
     precondition(isSealed)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_LIMIT = 128, LABEL_LIMIT = 12 };
+enum { BLOCK_LIMIT = 128, LABEL_LIMIT = 12, PRF_SEED_LIMIT = 96 };
 
 static int is_small(const copenssl_hash *hash) { return hash->count == SHA256_DIGEST_LENGTH; }
 
@@ -111,5 +111,28 @@ void copenssl_expand(
   *next++ = 1;
   copenssl_keyed_hash(secret, info, (size_t)(next - info), hash);
   memcpy(result, hash, count);
+  OPENSSL_cleanse(hash, sizeof hash);
+}
+
+/* P_hash: A(1) is the seed's code, A(i + 1) that of A(i); the result's parts are the codes of A(i) and the seed. */
+void copenssl_prf(
+    const copenssl_keyed *secret, const void *label, size_t label_count, const void *seed, size_t seed_count,
+    void *result, size_t count) {
+  unsigned char chain[COPENSSL_HASH_LIMIT + PRF_SEED_LIMIT], hash[COPENSSL_HASH_LIMIT], *next = result;
+  size_t hash_count = secret->inner.count, all = label_count + seed_count;
+  if (label_count > PRF_SEED_LIMIT || seed_count > PRF_SEED_LIMIT - label_count) abort();
+  memcpy(chain + hash_count, label, label_count);
+  memcpy(chain + hash_count + label_count, seed, seed_count);
+  copenssl_keyed_hash(secret, chain + hash_count, all, chain);
+  for (;;) {
+    size_t part = count < hash_count ? count : hash_count;
+    copenssl_keyed_hash(secret, chain, hash_count + all, hash);
+    memcpy(next, hash, part);
+    next += part;
+    count -= part;
+    if (count == 0) break;
+    copenssl_keyed_hash(secret, chain, hash_count, chain);
+  }
+  OPENSSL_cleanse(chain, sizeof chain);
   OPENSSL_cleanse(hash, sizeof hash);
 }

@@ -3,9 +3,9 @@ extension Settings {
   public struct TLS: Sendable, Equatable {
     // swift-format-ignore: AlwaysUseLowerCamelCase
     public enum Version: String, Sendable, CaseIterable { case tls12 = "1.2", tls13 = "1.3" }
-    /// Which code seals and opens the records of a TLS 1.3 connection once its handshake is over.
+    /// Which code seals and opens the records of a connection once its handshake is over.
     public enum RecordLayer: String, Sendable, CaseIterable { case tidegate, openssl }
-    /// Which code makes TLS 1.3's handshakes, where the record layer is `tidegate`.
+    /// Which code makes TLS 1.3's handshakes and TLS 1.2's resumptions, where the record layer is `tidegate`.
     public enum Handshake: String, Sendable, CaseIterable { case tidegate, openssl }
     /// Whether a client without a certificate is served.
     public enum ClientCertificates: String, Sendable, CaseIterable { case required, optional }

@@ -8,29 +8,28 @@ struct AESGCM {
   /// - Parameter path: one that this processor has.
   init(path: caes_path = caes_path_best()) { self.path = path }
 
-  /// True exactly when records of this suite can be sealed and opened here.
-  @inline(__always) func handles(suite: Int) -> Bool {
-    path != caes_path_none && suite != RecordSuite.chaChaIndex
+  /// True exactly when records of this cipher can be sealed and opened here.
+  @inline(__always) func handles(cipher: Int) -> Bool {
+    path != caes_path_none && cipher != RecordSuite.chaCha
   }
+
+  /// Bytes of a cipher's key.
+  private func keyCount(_ cipher: Int) -> Int { cipher == 0 ? 16 : 32 }
 
   /// As `RecordCiphers.seal`.
   func seal(
-    _ header: UnsafeMutableRawPointer, _ count: Int, suite: Int, key: UnsafeRawPointer,
+    _ header: UnsafeMutableRawPointer, _ headerCount: Int, _ count: Int, cipher: Int, key: UnsafeRawPointer,
     nonce: UnsafeRawPointer
   ) {
-    caes_gcm_seal(
-      path, key.octets, RecordSuite(index: UInt8(truncatingIfNeeded: suite)).keyCount, nonce.octets,
-      header.assumingMemoryBound(to: UInt8.self), RecordLayer.headerCount, count)
+    caes_gcm_seal(path, key.octets, keyCount(cipher), nonce.octets, header.octets, headerCount, count)
   }
 
   /// As `RecordCiphers.open`.
   func open(
-    _ header: UnsafeMutableRawPointer, _ count: Int, suite: Int, key: UnsafeRawPointer,
+    _ header: UnsafeMutableRawPointer, _ headerCount: Int, _ count: Int, cipher: Int, key: UnsafeRawPointer,
     nonce: UnsafeRawPointer
   ) -> Bool {
-    caes_gcm_open(
-      path, key.octets, RecordSuite(index: UInt8(truncatingIfNeeded: suite)).keyCount, nonce.octets,
-      header.assumingMemoryBound(to: UInt8.self), RecordLayer.headerCount, count)
+    caes_gcm_open(path, key.octets, keyCount(cipher), nonce.octets, header.octets, headerCount, count)
   }
 }
 

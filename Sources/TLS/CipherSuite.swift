@@ -9,6 +9,21 @@ public struct CipherSuite: Hashable, Sendable {
   public static let chaCha20Poly1305 = CipherSuite(id: 0x1303)
 }
 
+extension CipherSuite {
+  /// OpenSSL's name. Of TLS 1.3's suites it is the usual one.
+  var openSSLName: String {
+    switch id {
+    case 0xc02b: "ECDHE-ECDSA-AES128-GCM-SHA256"
+    case 0xc02c: "ECDHE-ECDSA-AES256-GCM-SHA384"
+    case 0xc02f: "ECDHE-RSA-AES128-GCM-SHA256"
+    case 0xc030: "ECDHE-RSA-AES256-GCM-SHA384"
+    case 0xcca8: "ECDHE-RSA-CHACHA20-POLY1305"
+    case 0xcca9: "ECDHE-ECDSA-CHACHA20-POLY1305"
+    default: description
+    }
+  }
+}
+
 extension CipherSuite: CustomStringConvertible {
   /// The IANA name; a constant, so that it costs nothing to log.
   public var description: String {

@@ -10,9 +10,9 @@ struct OpenSSLSession: ~Copyable {
   private static let smallestPart = 1024
 
   let ssl: OpaquePointer
-  private let exchange: UnsafeMutablePointer<Exchange>
   /// Holds the context that callbacks are handed, and through it the library.
   private let context: TLSContext
+  private var exchange: UnsafeMutablePointer<Exchange> { context.library.exchange }
   /// Set once the connection has failed: OpenSSL isn't asked again.
   private var failure: TLSFailure?
   /// Nil where our record layer won't take over.
@@ -29,7 +29,6 @@ struct OpenSSLSession: ~Copyable {
     self.context = context
     self.ssl = ssl
     secrets = context.configuration.recordLayer == .tidegate ? TrafficSecrets() : nil
-    exchange = context.library.exchange
     // One reference serves as reader and writer.
     BIO_up_ref(context.library.bio)
     SSL_set_bio(ssl, context.library.bio, context.library.bio)

@@ -4,7 +4,7 @@ internal import COpenSSL
 /// which costs less than memory for one per connection. Where the processor has instructions for AES-GCM, they take
 /// OpenSSL's place.
 struct RecordCiphers: ~Copyable {
-  /// One of each for each `RecordSuite`, by its index.
+  /// One of each for each `RecordSuite.cipher`.
   private let sealers: UnsafeMutablePointer<OpaquePointer?>
   private let openers: UnsafeMutablePointer<OpaquePointer?>
   private let aes: AESGCM
@@ -55,22 +55,33 @@ struct RecordCiphers: ~Copyable {
     openers.deallocate()
   }
 
-  /// Encrypts `count` bytes behind the 5 of a record's header in place, and puts the tag behind them
-  /// (RFC 8446 section 5.2). The header is authenticated with them.
+  /// Encrypts `count` bytes in place, and puts the tag behind them (RFC 8446 section 5.2). The header, which stands
+  /// right before them, is authenticated with them.
+  /// - Parameter headerCount: the header's bytes: 5, or 13 in TLS 1.2.
   func seal(
-    _ header: UnsafeMutableRawPointer, _ count: Int, suite: Int, key: UnsafeRawPointer,
-    nonce: UnsafeRawPointer
+    _ header: UnsafeMutableRawPointer, _ count: Int, cipher: Int, key: UnsafeRawPointer,
+    nonce: UnsafeRawPointer, headerCount: Int = RecordLayer.headerCount
   ) -> Bool {
-    if aes.handles(suite: suite) {
-      aes.seal(header, count, suite: suite, key: key, nonce: nonce)
+    if aes.handles(cipher: cipher) {
+      aes.seal(header, headerCount, count, cipher: cipher, key: key, nonce: nonce)
       return true
     }
-    let bytes = header.assumingMemoryBound(to: UInt8.self)
-    let body = bytes + RecordLayer.headerCount
+    return seal(
+      header + headerCount, count, over: UnsafeRawBufferPointer(start: header, count: headerCount),
+      cipher: cipher, key: key, nonce: nonce)
+  }
+
+  /// The same by OpenSSL, where what is authenticated with the content stands elsewhere.
+  func seal(
+    _ content: UnsafeMutableRawPointer, _ count: Int, over additional: UnsafeRawBufferPointer, cipher: Int,
+    key: UnsafeRawPointer, nonce: UnsafeRawPointer
+  ) -> Bool {
+    let body = content.octets
     var done: Int32 = 0
-    let cipher = sealers[suite]
+    let cipher = sealers[cipher]
     return EVP_EncryptInit_ex2(cipher, nil, key.octets, nonce.octets, nil) == 1
-      && EVP_EncryptUpdate(cipher, nil, &done, bytes, Int32(RecordLayer.headerCount)) == 1
+      && EVP_EncryptUpdate(cipher, nil, &done, additional.octets, Int32(truncatingIfNeeded: additional.count))
+        == 1
       && EVP_EncryptUpdate(cipher, body, &done, body, Int32(truncatingIfNeeded: count)) == 1
       && EVP_EncryptFinal_ex(cipher, body + count, &done) == 1
       && EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, Int32(RecordSuite.tagCount), body + count) == 1
@@ -78,21 +89,33 @@ struct RecordCiphers: ~Copyable {
 
   /// Decrypts `count` bytes behind a record's header in place; the tag stands behind them. False when they
   /// aren't authentic: what stands there then must not be looked at.
-  /// - Parameter isKeyed: whether `key` is the one of the opener's last call.
+  /// - Parameters:
+  ///   - isKeyed: whether `key` is the one of the opener's last call.
+  ///   - headerCount: as for sealing.
   func open(
-    _ header: UnsafeMutableRawPointer, _ count: Int, suite: Int, key: UnsafeRawPointer, isKeyed: Bool,
-    nonce: UnsafeRawPointer
+    _ header: UnsafeMutableRawPointer, _ count: Int, cipher: Int, key: UnsafeRawPointer, isKeyed: Bool,
+    nonce: UnsafeRawPointer, headerCount: Int = RecordLayer.headerCount
   ) -> Bool {
-    if aes.handles(suite: suite) {
-      return aes.open(header, count, suite: suite, key: key, nonce: nonce)
+    if aes.handles(cipher: cipher) {
+      return aes.open(header, headerCount, count, cipher: cipher, key: key, nonce: nonce)
     }
-    let bytes = header.assumingMemoryBound(to: UInt8.self)
-    let body = bytes + RecordLayer.headerCount
+    return open(
+      header + headerCount, count, over: UnsafeRawBufferPointer(start: header, count: headerCount),
+      cipher: cipher, key: key, isKeyed: isKeyed, nonce: nonce)
+  }
+
+  /// The same by OpenSSL, where what is authenticated with the content stands elsewhere.
+  func open(
+    _ content: UnsafeMutableRawPointer, _ count: Int, over additional: UnsafeRawBufferPointer, cipher: Int,
+    key: UnsafeRawPointer, isKeyed: Bool, nonce: UnsafeRawPointer
+  ) -> Bool {
+    let body = content.octets
     var done: Int32 = 0
-    let cipher = openers[suite]
+    let cipher = openers[cipher]
     return EVP_DecryptInit_ex2(cipher, nil, isKeyed ? nil : key.octets, nonce.octets, nil) == 1
       && EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_TAG, Int32(RecordSuite.tagCount), body + count) == 1
-      && EVP_DecryptUpdate(cipher, nil, &done, bytes, Int32(RecordLayer.headerCount)) == 1
+      && EVP_DecryptUpdate(cipher, nil, &done, additional.octets, Int32(truncatingIfNeeded: additional.count))
+        == 1
       && EVP_DecryptUpdate(cipher, body, &done, body, Int32(truncatingIfNeeded: count)) == 1
       && EVP_DecryptFinal_ex(cipher, body + count, &done) == 1
   }

@@ -36,13 +36,13 @@ extension RecordLayer {
     }
     var isKeyed = false
     while true {
-      switch openOne(UnsafeMutableRawBufferPointer(rebasing: bytes[progress.consumed...]), &isKeyed, library)
-      {
+      let rest = UnsafeMutableRawBufferPointer(rebasing: bytes[progress.consumed...])
+      switch isTLS12 ? openOneTLS12(rest, library) : openOne(rest, &isKeyed, library) {
       case .incomplete(let missing):
         progress.status = .wantsInput(missing: missing)
         return progress
-      case .data(let count, let recordCount):
-        append(count, &progress, bytes)
+      case .data(let offset, let count, let recordCount):
+        append(count, at: progress.consumed + offset, &progress, bytes)
         progress.consumed += recordCount
       case .nothing(let recordCount):
         progress.consumed += recordCount
@@ -84,9 +84,10 @@ extension RecordLayer {
     static let byPeer: UInt8 = 2
   }
 
-  /// Makes the data of the record at `progress.consumed` part of the data.
-  private func append(_ count: Int, _ progress: inout OpenProgress, _ bytes: UnsafeMutableRawBufferPointer) {
-    let start = progress.consumed + Self.headerCount
+  /// Makes the data of a record part of the data.
+  private func append(
+    _ count: Int, at start: Int, _ progress: inout OpenProgress, _ bytes: UnsafeMutableRawBufferPointer
+  ) {
     if progress.data.isEmpty {
       progress.data = start..<start + count
     } else {
@@ -96,11 +97,11 @@ extension RecordLayer {
     }
   }
 
-  private enum Opened {
+  enum Opened {
     /// Not whole yet.
     case incomplete(missing: Int)
-    /// Data behind the header; never empty.
-    case data(count: Int, recordCount: Int)
+    /// Data, never empty, and where it is in the record.
+    case data(offset: Int, count: Int, recordCount: Int)
     case nothing(recordCount: Int)
     case closed(recordCount: Int)
     case failed(TLSFailure)
@@ -134,10 +135,10 @@ extension RecordLayer {
   ) -> Bool {
     let sequence = state.pointee.received
     guard sequence < .max, let key = key(.receiving, library) else { return false }
-    let index = Int(state.pointee.suite)
+    let cipher = Int(state.pointee.suite)
     let wasKeyed = isKeyed
     let isAuthentic = withNonce(.receiving, sequence) {
-      library.records.open(header, count, suite: index, key: key, isKeyed: wasKeyed, nonce: $0)
+      library.records.open(header, count, cipher: cipher, key: key, isKeyed: wasKeyed, nonce: $0)
     }
     guard isAuthentic else {
       ERR_clear_error()
@@ -164,7 +165,7 @@ extension RecordLayer {
     }
     if type == ContentType.applicationData, !content.isEmpty {
       state.pointee.idle = 0
-      return .data(count: content.count, recordCount: recordCount)
+      return .data(offset: Self.headerCount, count: content.count, recordCount: recordCount)
     }
     // A peer that sends records without data makes work for nothing.
     state.pointee.idle += 1

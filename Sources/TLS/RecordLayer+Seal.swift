@@ -14,6 +14,7 @@ extension RecordLayer {
   ) -> UnsafeMutableRawBufferPointer? {
     assert(count > 0 && count <= Self.plaintextLimit)
     guard !state.pointee.flags.contains(.hasEnded) else { return nil }
+    if isTLS12 { return sealTLS12(data, count: count, library: library) }
     var start = data - Self.headerCount
     if owesKeyUpdate || state.pointee.sent >= library.recordsPerKey {
       start -= Self.shortRecord(5)
@@ -32,7 +33,7 @@ extension RecordLayer {
   /// - Parameter output: `alertRoom` bytes at least.
   /// - Returns: bytes of output to be sent; none when it was said before.
   public mutating func closeNotify(output: UnsafeMutableRawBufferPointer, library: TLSLibrary) -> Int {
-    sealAlert(level: 1, 0, output, library)
+    sealAlert(level: Alert.warning, Alert.closeNotify, output, library)
   }
 
   /// Tells the peer why the connection ends. Nothing may be sealed afterwards.
@@ -42,8 +43,8 @@ extension RecordLayer {
     for failure: TLSFailure, output: UnsafeMutableRawBufferPointer, library: TLSLibrary
   ) -> Int {
     switch failure {
-    case .recordError(let alert): sealAlert(level: 2, alert, output, library)
-    case .internalError: sealAlert(level: 2, Alert.internalError, output, library)
+    case .recordError(let alert): sealAlert(level: Alert.fatal, alert, output, library)
+    case .internalError: sealAlert(level: Alert.fatal, Alert.internalError, output, library)
     default: 0
     }
   }
@@ -53,10 +54,11 @@ extension RecordLayer {
   ) -> Int {
     guard !state.pointee.flags.contains(.hasEnded), output.count >= Self.alertRoom else { return 0 }
     state.pointee.flags.insert(.hasEnded)
+    if isTLS12 { return sealAlertTLS12(level, alert, output.baseAddress!, library) }
     output[5] = level
     output[6] = alert
     output[7] = ContentType.alert
-    return sealInner(output.baseAddress!, 3, library) ? Self.alertRoom : 0
+    return sealInner(output.baseAddress!, 3, library) ? Self.shortRecord(2) : 0
   }
 
   /// A KeyUpdate that asks for none in return, sealed with the old key; the next record is the new key's.
@@ -84,10 +86,10 @@ extension RecordLayer {
     header.storeBytes(of: UInt8(truncatingIfNeeded: length >> 8), toByteOffset: 3, as: UInt8.self)
     header.storeBytes(of: UInt8(truncatingIfNeeded: length), toByteOffset: 4, as: UInt8.self)
     state.pointee.sent = sequence + 1
-    let index = Int(state.pointee.suite)
+    let cipher = Int(state.pointee.suite)
     let isSealed = withNonce(.sending, sequence) {
       guard let key = key(.sending, library) else { return false }
-      return library.records.seal(header, count, suite: index, key: key, nonce: $0)
+      return library.records.seal(header, count, cipher: cipher, key: key, nonce: $0)
     }
     if !isSealed {
       state.pointee.flags.insert(.hasEnded)
@@ -117,15 +119,22 @@ enum HandshakeType {
   static let keyUpdate: UInt8 = 24
 }
 
-/// RFC 8446 section 6.
+/// RFC 8446 section 6; of TLS 1.2 alone, RFC 5246 section 7.2.
 enum Alert {
+  /// Levels.
+  static let warning: UInt8 = 1
+  static let fatal: UInt8 = 2
+
   static let closeNotify: UInt8 = 0
   static let unexpectedMessage: UInt8 = 10
   static let badRecordMAC: UInt8 = 20
   static let recordOverflow: UInt8 = 22
+  static let handshakeFailure: UInt8 = 40
   static let illegalParameter: UInt8 = 47
   static let decodeError: UInt8 = 50
   static let decryptError: UInt8 = 51
+  static let protocolVersion: UInt8 = 70
   static let internalError: UInt8 = 80
   static let userCanceled: UInt8 = 90
+  static let noRenegotiation: UInt8 = 100
 }

@@ -1,8 +1,8 @@
 internal import COpenSSL
 
-/// A TLS 1.3 connection after its handshake, without OpenSSL's object: the secrets, IVs and counters of both
+/// A TLS connection after its handshake, without OpenSSL's object. Of TLS 1.3 the secrets, IVs and counters of both
 /// directions, and with AES-128-GCM the keys: 144 bytes at most. Opens and seals records in place (RFC 8446
-/// section 5).
+/// section 5). Of TLS 1.2 keys, IVs and counters, 112 bytes at most (`RecordLayer+TLS12.swift`).
 ///
 /// Belongs to a worker; `library` is always that worker's. What it holds is wiped at its end.
 public struct RecordLayer: ~Copyable {
@@ -13,20 +13,21 @@ public struct RecordLayer: ~Copyable {
   static let ciphertextLimit = plaintextLimit + 256
   /// The longest record.
   public static let recordLimit = headerCount + ciphertextLimit
-  /// Bytes that `seal` may write before the data: a KeyUpdate's record and a header.
-  public static let headRoom = shortRecord(5) + headerCount
+  /// Bytes that `seal` may write before the data: an alert of TLS 1.2, longer than a KeyUpdate's record, and a header.
+  public static let headRoom = alertRoom + headerCount + RecordSuite.explicitCount
   /// Bytes that `seal` writes behind the data: the content type and the tag.
   public static let tailRoom = 1 + RecordSuite.tagCount
-  /// Room that an alert takes.
-  public static let alertRoom = shortRecord(2)
+  /// Room that an alert takes: TLS 1.2's, with AES-GCM, is longer than TLS 1.3's.
+  public static let alertRoom = headerCount + RecordSuite.explicitCount + 2 + RecordSuite.tagCount
   /// Records in a row that a peer may send without any data in them.
   static let idleLimit: UInt8 = 32
 
-  /// Bytes of a record with `count` bytes of content.
+  /// Bytes of a record of TLS 1.3 with `count` bytes of content.
   static func shortRecord(_ count: Int) -> Int { headerCount + count + tailRoom }
 
   let memory: UnsafeMutableRawPointer
   var state: UnsafeMutablePointer<RecordState> { memory.assumingMemoryBound(to: RecordState.self) }
+  @inline(__always) var isTLS12: Bool { state.pointee.suite >= RecordSuite.tls13Count }
   var suite: RecordSuite { RecordSuite(index: state.pointee.suite) }
 
   /// - Parameters:
@@ -45,12 +46,17 @@ public struct RecordLayer: ~Copyable {
     return layer
   }
 
+  /// The rest is the caller's to fill in.
+  init(_ shape: RecordSuite, _ state: RecordState) {
+    memory = .allocate(byteCount: shape.stateCount, alignment: MemoryLayout<RecordState>.alignment)
+    memory.initializeMemory(as: RecordState.self, to: state)
+  }
+
   private init(
     _ shape: RecordSuite, _ state: RecordState, _ receiving: UnsafeRawBufferPointer,
     _ sending: UnsafeRawBufferPointer
   ) {
-    memory = .allocate(byteCount: shape.stateCount, alignment: MemoryLayout<RecordState>.alignment)
-    memory.initializeMemory(as: RecordState.self, to: state)
+    self.init(shape, state)
     (memory + shape.secret(.receiving)).copyMemory(from: receiving.baseAddress!, byteCount: receiving.count)
     (memory + shape.secret(.sending)).copyMemory(from: sending.baseAddress!, byteCount: sending.count)
   }

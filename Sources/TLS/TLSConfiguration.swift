@@ -61,10 +61,11 @@ public struct TLSConfiguration: Sendable, Equatable {
     case fleetSecret(Source)
   }
 
-  /// Which code seals and opens the records of a TLS 1.3 connection once its handshake is over.
+  /// Which code seals and opens the records of a connection once its handshake is over; of a full handshake of TLS 1.2 it
+  /// is always OpenSSL.
   public enum RecordLayerChoice: Sendable { case tidegate, openssl }
 
-  /// Which code makes the handshakes of TLS 1.3.
+  /// Which code makes the handshakes of TLS 1.3 and the resumptions of TLS 1.2.
   public enum HandshakeChoice: Sendable { case tidegate, openssl }
 
   /// At least one. The first is for clients that name no server, or one that we don't know. Clients that do

@@ -15,6 +15,8 @@ public final class TLSContext {
   private var named: [String: ServedCertificates] = [:]
   /// Nil where no handshake is ours.
   let rules: HandshakeRules?
+  /// What sessions of OpenSSL's are bound to.
+  let identity: [UInt8]
   /// In the configuration's order.
   private let certificates: [LoadedCertificate]
   private let clients: ClientAuthorities?
@@ -42,6 +44,7 @@ public final class TLSContext {
     }
     let groups = CertificateGroups(certificates)
     let (clients, identity) = (clients, sessionIdentity(of: certificates))
+    self.identity = identity
     let first = try makeServerContext(configuration, groups.standard, clients, identity: identity, library)
     rules = HandshakeRules(configuration, asking: first, library)
     let schemes = rules?.schemes ?? []

@@ -1,5 +1,6 @@
-/// The server's side of one TLS connection: bytes in, bytes out, no I/O. A handshake of TLS 1.3 that has nothing
-/// unusual about it is our own; OpenSSL makes all others, and goes on where no record layer of ours does.
+/// The server's side of one TLS connection: bytes in, bytes out, no I/O. A handshake of TLS 1.3, and a resumption of TLS
+/// 1.2, that has nothing unusual about it is our own; OpenSSL makes all others, and goes on where no record layer of
+/// ours does.
 ///
 /// Belongs to its library's thread. No call keeps a pointer that it was given.
 public struct TLSSession: ~Copyable {
@@ -9,6 +10,7 @@ public struct TLSSession: ~Copyable {
   private let context: TLSContext
   // One of them, from the first bytes of the client on.
   var own: Handshake13?
+  var resumption: Resumption?
   var openSSL: OpenSSLSession?
 
   /// Nil when memory is short.
@@ -24,7 +26,7 @@ public struct TLSSession: ~Copyable {
     input: UnsafeRawBufferPointer, output: UnsafeMutableRawBufferPointer
   ) -> HandshakeProgress {
     if openSSL != nil { return openSSL!.handshake(input: input, output: output) }
-    if own != nil { return own!.goOn(input: input, output: output) }
+    if own != nil || resumption != nil { return goOn(input, output) }
     return begin(input, output)
   }
 
@@ -32,9 +34,13 @@ public struct TLSSession: ~Copyable {
     _ input: UnsafeRawBufferPointer, _ output: UnsafeMutableRawBufferPointer
   ) -> HandshakeProgress {
     var progress = HandshakeProgress(step: .wantsInput, consumed: 0, produced: 0)
-    if let begun = Handshake13.begin(context, input: input, output: output, progress: &progress) {
-      own = consume begun
-      return goOn(behind: progress, input, output)
+    if let offer = Offer.read(input) {
+      if offer.offersTLS13 {
+        own = Handshake13.begin(offer, context, output: output, progress: &progress)
+      } else {
+        resumption = Resumption.begin(offer, context, output: output, progress: &progress)
+      }
+      if own != nil || resumption != nil { return goOn(behind: progress, input, output) }
     }
     openSSL = OpenSSLSession(context: context)
     guard openSSL != nil else {
@@ -43,14 +49,21 @@ public struct TLSSession: ~Copyable {
     return openSSL!.handshake(input: input, output: output)
   }
 
+  private mutating func goOn(
+    _ input: UnsafeRawBufferPointer, _ output: UnsafeMutableRawBufferPointer
+  ) -> HandshakeProgress {
+    own != nil
+      ? own!.goOn(input: input, output: output) : resumption!.goOn(context, input: input, output: output)
+  }
+
   /// Takes what has come behind a ClientHello, seldom anything.
   private mutating func goOn(
     behind first: HandshakeProgress, _ input: UnsafeRawBufferPointer, _ output: UnsafeMutableRawBufferPointer
   ) -> HandshakeProgress {
     guard first.step == .wantsInput, first.consumed < input.count else { return first }
-    var progress = own!.goOn(
-      input: UnsafeRawBufferPointer(rebasing: input[first.consumed...]),
-      output: UnsafeMutableRawBufferPointer(rebasing: output[first.produced...]))
+    var progress = goOn(
+      UnsafeRawBufferPointer(rebasing: input[first.consumed...]),
+      UnsafeMutableRawBufferPointer(rebasing: output[first.produced...]))
     progress.consumed += first.consumed
     progress.produced += first.produced
     return progress
@@ -58,9 +71,10 @@ public struct TLSSession: ~Copyable {
 
   /// Makes the record layer that goes on in this session's place, once the handshake is done. The session
   /// is then to be dropped.
-  /// - Returns: nil when the session must go on by itself: TLS 1.2, or the configuration says so.
+  /// - Returns: nil when the session must go on by itself: TLS 1.2 by OpenSSL, or the configuration says so.
   public mutating func handOver() -> RecordLayer? {
     if own != nil { return own!.records.take() }
+    if resumption != nil { return resumption!.takeRecords() }
     return openSSL?.handOver()
   }
 }
@@ -106,7 +120,7 @@ extension TLSSession {
   public var version: TLSVersion {
     switch openSSL {
     case .some(let session): session.version
-    case .none: .tls13
+    case .none: resumption == nil ? .tls13 : .tls12
     }
   }
 
@@ -116,6 +130,10 @@ extension TLSSession {
     case .none: break
     }
     switch own {
+    case .some(let handshake): return handshake.cipherSuite
+    case .none: break
+    }
+    switch resumption {
     case .some(let handshake): return handshake.cipherSuite
     case .none: return CipherSuite(id: 0)
     }
@@ -129,7 +147,7 @@ extension TLSSession {
     }
     switch own {
     case .some(let handshake): return handshake.isResumed
-    case .none: return false
+    case .none: return resumption != nil
     }
   }
 
@@ -140,6 +158,10 @@ extension TLSSession {
     case .none: break
     }
     switch own {
+    case .some(let handshake): return handshake.serverName
+    case .none: break
+    }
+    switch resumption {
     case .some(let handshake): return handshake.serverName
     case .none: return nil
     }
@@ -153,6 +175,10 @@ extension TLSSession {
     }
     switch own {
     case .some(let handshake): return handshake.applicationProtocol
+    case .none: break
+    }
+    switch resumption {
+    case .some(let handshake): return handshake.applicationProtocol(context)
     case .none: return nil
     }
   }

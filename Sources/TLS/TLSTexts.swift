@@ -30,11 +30,10 @@ extension TLSSession {
     return texts
   }
 
-  /// OpenSSL's names of TLS 1.3's suites are the usual ones.
   private var cipherName: String {
     switch openSSL {
     case .some(let session): text(SSL_CIPHER_get_name(SSL_get_current_cipher(session.ssl)))
-    case .none: cipherSuite.description
+    case .none: cipherSuite.openSSLName
     }
   }
 

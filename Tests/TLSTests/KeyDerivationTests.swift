@@ -57,6 +57,20 @@ import Testing
     #expect(ours != nil && ours == derive("TLS1-PRF", "default", parameters, count), "seed \(round)")
   }
 
+  @Test(arguments: 0..<100) func theOlderFunctionInTheCallersMemoryIsTheSame(round: Int) {
+    var random = Random(seed: UInt64(round))
+    let (secret, seed, count) = (random.bytes(48), random.bytes(1 + round % 83), 1 + round * 2)
+    let parameters: [Parameter] = [
+      .text("digest", digests[round % 2]), .bytes("secret", secret),
+      .bytes("seed", Array("key expansion".utf8)), .bytes("seed", seed),
+    ]
+    var ours = [UInt8](repeating: 0, count: count)
+    var keyed = copenssl_keyed()
+    copenssl_keyed_start(&keyed, round % 2 == 0 ? 32 : 48, secret, secret.count)
+    copenssl_prf(&keyed, "key expansion", 13, seed, seed.count, &ours, count)
+    #expect(ours == derive("TLS1-PRF", "default", parameters, count), "seed \(round)")
+  }
+
   @Test func whatDoesNotFitIsRefused() {
     let key = Parameter.bytes("key", [UInt8](repeating: 1, count: 32))
     let digest = Parameter.text("digest", "SHA2-256")

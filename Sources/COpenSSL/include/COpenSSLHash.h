@@ -1,5 +1,5 @@
-/* SHA-2, HMAC (RFC 2104) and HKDF-Expand-Label (RFC 8446 section 7.1) in the caller's own memory: no contexts, no
-   look-ups, nothing that can fail. A keyed hash can be used again and again, and a hash be looked at on its way. */
+/* SHA-2, HMAC (RFC 2104), HKDF-Expand-Label (RFC 8446 section 7.1) and TLS 1.2's PRF (RFC 5246 section 5) in the
+   caller's own memory: no contexts, no look-ups, nothing that can fail. A keyed hash can be used again and again, and a hash be looked at on its way. */
 #pragma once
 #include <features.h>
 #include <openssl/sha.h>
@@ -35,3 +35,8 @@ void copenssl_keyed_wipe(copenssl_keyed *keyed);
 void copenssl_expand(
     const copenssl_keyed *secret, const void *label, size_t label_count, const void *context,
     size_t context_count, void *result, size_t count);
+
+/* `label` and `seed` at most 96 bytes together; `count` any but 0. */
+void copenssl_prf(
+    const copenssl_keyed *secret, const void *label, size_t label_count, const void *seed, size_t seed_count,
+    void *result, size_t count);

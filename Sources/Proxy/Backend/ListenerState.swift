@@ -7,6 +7,8 @@ internal import Telemetry
 /// A listener as the workers see it: its settings, TLS contexts, and routes ready for comparing bytes.
 public final class ListenerState: Sendable {
   public let settings: Settings.Listener
+  /// Known apart from the settings: those are copied to be looked at.
+  let isTLS: Bool
   /// A block per worker, written by that worker alone.
   let counters: [CounterBlock<ListenerCounter>]
   /// One per worker; nil on a plain listener. A context is used by its worker's thread alone.
@@ -32,6 +34,7 @@ public final class ListenerState: Sendable {
   ) {
     func pool(named name: String?) -> PoolState? { pools.first { $0.settings.name == name } }
     self.settings = settings
+    isTLS = settings.tls != nil
     self.contexts = contexts
     counters = old?.counters ?? (0..<workers).map { _ in CounterBlock() }
     self.number = number

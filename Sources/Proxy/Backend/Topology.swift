@@ -13,6 +13,8 @@ public final class Topology: Sendable {
   let binds: [BoundListener]
   /// The connection rates of the listeners by their numbers, those of closed ones included.
   let gates: [AdmissionGate]
+  /// How long after its first bytes a handshake may begin.
+  let handshakePatience: Duration
 
   init(
     settings: Settings, listeners: [ListenerState], pools: [PoolState], binds: [BoundListener],
@@ -22,6 +24,7 @@ public final class Topology: Sendable {
     for listener in listeners where listener.number == gates.count { gates.append(listener.gate) }
     self.gates = gates
     self.settings = settings
+    handshakePatience = settings.waitingRoom.patience + settings.waitingRoom.patience / 4
     self.listeners = listeners
     self.pools = pools
     self.binds = binds

@@ -53,7 +53,7 @@ struct Connection: ~Copyable {
 
   /// During the handshake; after it OpenSSL's object in TLS 1.2 or with `record_layer: openssl`.
   var session: TLSSession?
-  /// What is left of TLS 1.3 once the handshake is over.
+  /// What is left of TLS once the handshake is over, where it was one of TLS 1.3 or a resumption of our own.
   var records: RecordLayer?
   /// What the handshake is expected to cost, known from the ClientHello.
   var handshakeClass = HandshakeClass.plain
@@ -152,7 +152,15 @@ struct Connection: ~Copyable {
 
   /// True exactly when what goes to the client is sealed in records.
   var isSealed: Bool { records != nil || session != nil }
-  var isTLS: Bool { listener.settings.tls != nil }
+
+  /// True exactly when the client waits to hear that there will be no other handshake.
+  var owesRefusal: Bool {
+    switch records {
+    case .some(let records): records.owesRefusal
+    case .none: false
+    }
+  }
+  var isTLS: Bool { listener.isTLS }
   var inFlight: Int { Int(client.inFlight) + Int(backend.inFlight) }
 }
 

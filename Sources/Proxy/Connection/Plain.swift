@@ -74,6 +74,7 @@ extension Worker where Engine: ~Copyable {
         isSpareUsed = buffer == spare || c.pointee.client.received.head == spare
       } else {
         consumed(c, progress.consumed)
+        if c.pointee.owesRefusal { refuseRenegotiation(c) }
       }
       if c.pointee.hasCloseNotify { saidGoodbye(c) }
       if hasData { return .bytes }
@@ -143,6 +144,15 @@ extension Worker where Engine: ~Copyable {
     let base = engine.buffers.base(buffer)
     base.copyMemory(from: base + start, byteCount: filled)
     engine.buffers.setPayload(buffer, start: 0, count: filled)
+  }
+
+  /// A client that has asked for another handshake may wait for an answer before it says more.
+  private mutating func refuseRenegotiation(_ c: ConnectionPointer) {
+    guard let buffer = engine.buffers.take() else { return }
+    let room = UnsafeMutableRawBufferPointer(start: engine.buffers.base(buffer), count: BufferPool.stride)
+    let count = c.pointee.records!.refuseRenegotiation(output: room, library: shared.library!)
+    produced(c, buffer, count)
+    flush(c, .client)
   }
 
   private mutating func recordsBroken(_ c: ConnectionPointer, _ failure: TLSFailure) -> Opening {

@@ -129,7 +129,7 @@ extension Worker where Engine: ~Copyable {
 
   private mutating func enterRoom(_ c: ConnectionPointer) {
     let patience = topology.settings.waitingRoom.patience
-    c.pointee.handshakeDue = now + patience + patience / 4
+    c.pointee.handshakeDue = now + topology.handshakePatience
     let entrance = admission.enter(
       c.pointee.id, listener: c.pointee.listener.number, c.pointee.handshakeClass, patience: patience,
       now: now)

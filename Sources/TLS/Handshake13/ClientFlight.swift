@@ -125,8 +125,8 @@ extension Handshake13 {
         of: nonce.loadUnaligned(fromByteOffset: 4, as: UInt64.self) ^ sequence, toByteOffset: 4,
         as: UInt64.self)
       return context.library.records.open(
-        header, count, suite: Int(state.pointee.suite), key: UnsafeRawPointer(memory[.key]),
-        isKeyed: false, nonce: nonce.baseAddress!)
+        header, count, cipher: RecordSuite(index: state.pointee.suite).cipher,
+        key: UnsafeRawPointer(memory[.key]), isKeyed: false, nonce: nonce.baseAddress!)
     }
     if !isAuthentic { ERR_clear_error() }
     return isAuthentic

@@ -19,14 +19,14 @@ struct Handshake13: ~Copyable {
     self.served = served
   }
 
-  /// Answers a ClientHello at the input's beginning.
+  /// Answers a ClientHello.
   /// - Returns: nil when it is for OpenSSL to answer, or to find out what is wrong with it. Then no byte of the
   ///   input was taken, and those written to the output mean nothing.
   static func begin(
-    _ context: TLSContext, input: UnsafeRawBufferPointer, output: UnsafeMutableRawBufferPointer,
+    _ offer: Offer, _ context: TLSContext, output: UnsafeMutableRawBufferPointer,
     progress: inout HandshakeProgress
   ) -> Handshake13? {
-    guard let offer = Offer.read(input), let agreement = Agreement(offer, context) else { return nil }
+    guard let agreement = Agreement(offer, context) else { return nil }
     var begun = Handshake13(context, agreement.served)
     let isBegun = withUnsafeTemporaryAllocation(byteCount: FlightSecrets.byteCount, alignment: 16) { memory in
       defer { OPENSSL_cleanse(memory.baseAddress, memory.count) }

@@ -1,11 +1,12 @@
 /// What OpenSSL makes of a configuration, in the numbers of the wire, for handshakes of our own.
 struct HandshakeRules {
-  /// Indexes of `RecordSuite`, in order of preference.
+  /// Indexes of `RecordSuite`, of TLS 1.3, in order of preference.
   let suites: [UInt8]
   /// NamedGroups (RFC 8446 section 4.2.7) that are allowed.
   let groups: [UInt16]
   /// SignatureSchemes, in order of preference.
   let schemes: [UInt16]
+  let resumption: ResumptionRules
 
   static let p256: UInt16 = 23
   static let x25519: UInt16 = 29
@@ -22,5 +23,6 @@ struct HandshakeRules {
     suites = inquiry.suites.compactMap { RecordSuite.index(of: CipherSuite(id: $0)) }
     groups = inquiry.groups
     schemes = inquiry.schemes
+    resumption = ResumptionRules(asking: context, library)
   }
 }

@@ -1,5 +1,5 @@
-/// What a client's ClientHello (RFC 8446 section 4.1.2) offers, as far as our own handshake goes into it: parts of
-/// the input, to be looked at during one call.
+/// What a client's ClientHello (RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2) offers, as far as our own handshakes go
+/// into it: parts of the input, to be looked at during one call.
 ///
 /// Strict: what is odd in any way isn't read, and so left to OpenSSL, which has the right alert for it.
 struct Offer {
@@ -7,11 +7,19 @@ struct Offer {
   var message = UnsafeRawBufferPointer(start: nil, count: 0)
   /// What it took of the input.
   var recordCount = 0
+  /// 32 bytes.
+  var random = UnsafeRawBufferPointer(start: nil, count: 0)
   /// 0 to 32 bytes.
   var sessionID = UnsafeRawBufferPointer(start: nil, count: 0)
   var suites = NumberList(UnsafeRawBufferPointer(start: nil, count: 0))
   /// True exactly when one of the versions is TLS 1.3.
   var offersTLS13 = false
+  /// True exactly when nothing stands in it but what TLS 1.2's clients send, as they send it.
+  private var isTLS12 = true
+  private var hasExtendedMasterSecret = false
+  private var hasRenegotiationInfo = false
+  /// A ticket of TLS 1.2 (RFC 5077 section 3.2); maybe empty.
+  var sessionTicket: UnsafeRawBufferPointer?
   var groups: NumberList?
   /// KeyShareEntries (section 4.2.8), all well formed.
   var shares: UnsafeRawBufferPointer?
@@ -28,7 +36,7 @@ struct Offer {
   var tickets: OfferedTickets?
 
   /// Reads the record at the input's beginning. Nil unless it is all there, holds a ClientHello and nothing else,
-  /// and offers what a handshake of TLS 1.3 needs.
+  /// and offers what one of our handshakes needs.
   static func read(_ input: UnsafeRawBufferPointer) -> Offer? {
     guard input.count >= RecordLayer.headerCount + 4, input[0] == ContentType.handshake, input[1] == 3 else {
       return nil
@@ -43,21 +51,34 @@ struct Offer {
     guard cursor.number(1) == Int(HandshakeType.clientHello), let body = cursor.part(3), cursor.isAtEnd,
       offer.readBody(body)
     else { return nil }
-    return offer.isWhole ? offer : nil
+    return offer.offersTLS13 ? (offer.isWhole ? offer : nil) : (offer.resumesTLS12 ? offer : nil)
   }
 
-  private var isWhole: Bool {
-    offersTLS13 && groups != nil && shares != nil && (tickets == nil || hasModes)
+  private var isWhole: Bool { groups != nil && shares != nil && (tickets == nil || hasModes) }
+
+  /// Signals among the suites (RFC 5746 section 3.3, RFC 7507).
+  private static let emptyRenegotiationInfo: UInt16 = 0x00ff
+  private static let fallback: UInt16 = 0x5600
+
+  /// True exactly when it wants to resume a session of TLS 1.2 and has all that we ask for.
+  private var resumesTLS12: Bool {
+    guard isTLS12, hasExtendedMasterSecret, !sessionID.isEmpty, let sessionTicket, !sessionTicket.isEmpty
+    else {
+      return false
+    }
+    return (hasRenegotiationInfo || suites.contains(Self.emptyRenegotiationInfo))
+      && !suites.contains(Self.fallback)
   }
 
   private mutating func readBody(_ body: UnsafeRawBufferPointer) -> Bool {
     var cursor = ByteCursor(body)
-    guard cursor.number(2) == 0x0303, cursor.take(32) != nil, let session = cursor.part(1),
+    guard cursor.number(2) == 0x0303, let random = cursor.take(32), let session = cursor.part(1),
       session.count <= 32,
       let suites = cursor.part(2), suites.count >= 2, suites.count % 2 == 0,
       cursor.number(2) == 0x0100,  // One compression: none.
       let extensions = cursor.onlyPart(2)
     else { return false }
+    self.random = random
     sessionID = session
     self.suites = NumberList(suites)
     return readExtensions(extensions)
@@ -113,6 +134,21 @@ extension Offer {
       schemes = cursor.onlyNumbers(2)
       return schemes != nil
     case ExtensionType.alpn: return takeProtocols(&cursor)
+    case ExtensionType.pointFormats, ExtensionType.extendedMasterSecret, ExtensionType.sessionTicket,
+      ExtensionType.renegotiationInfo, ExtensionType.secureRemotePassword:
+      takeTLS12(type, body)
+      return true
+    case ExtensionType.versions, ExtensionType.modes, ExtensionType.shares, ExtensionType.preSharedKey,
+      ExtensionType.postHandshakeAuthentication:
+      isTLS12 = false
+      return takeTLS13(type, body)
+    default: return !ExtensionType.leftToOpenSSL.contains(type)
+    }
+  }
+
+  private mutating func takeTLS13(_ type: Int, _ body: UnsafeRawBufferPointer) -> Bool {
+    var cursor = ByteCursor(body)
+    switch type {
     case ExtensionType.versions:
       guard let versions = cursor.onlyNumbers(1) else { return false }
       offersTLS13 = versions.contains(0x0304)
@@ -126,8 +162,19 @@ extension Offer {
     case ExtensionType.preSharedKey:
       tickets = OfferedTickets(body, in: message)
       return tickets != nil
-    case ExtensionType.postHandshakeAuthentication: return body.isEmpty
-    default: return !ExtensionType.leftToOpenSSL.contains(type)
+    default: return body.isEmpty
+    }
+  }
+
+  /// To TLS 1.3 these are nothing, whatever is in them.
+  private mutating func takeTLS12(_ type: Int, _ body: UnsafeRawBufferPointer) {
+    var cursor = ByteCursor(body)
+    switch type {
+    case ExtensionType.sessionTicket: sessionTicket = body
+    case ExtensionType.extendedMasterSecret where body.isEmpty: hasExtendedMasterSecret = true
+    case ExtensionType.renegotiationInfo where body.elementsEqual([0]): hasRenegotiationInfo = true
+    case ExtensionType.pointFormats where cursor.onlyPart(1) != nil: break
+    default: isTLS12 = false
     }
   }
 
@@ -163,18 +210,23 @@ extension Offer {
   }
 }
 
-/// RFC 8446 section 4.2.
+/// RFC 8446 section 4.2; of TLS 1.2 alone, RFCs 8422, 5054, 7627, 5077 and 5746.
 enum ExtensionType {
   static let serverName = 0
   static let statusRequest = 5
   static let groups = 10
+  static let pointFormats = 11
+  static let secureRemotePassword = 12
   static let signatureAlgorithms = 13
   static let alpn = 16
+  static let extendedMasterSecret = 23
+  static let sessionTicket = 35
   static let preSharedKey = 41
   static let versions = 43
   static let modes = 45
   static let postHandshakeAuthentication = 49
   static let shares = 51
+  static let renegotiationInfo = 0xff01
 
   /// max_fragment_length, use_srtp, early_data, cookie, certificate_authorities, signature_algorithms_cert: rare, and
   /// nothing to pass over.

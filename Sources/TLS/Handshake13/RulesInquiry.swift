@@ -29,14 +29,8 @@ struct RulesInquiry: ~Copyable {
 
   deinit { SSL_free(ssl) }
 
-  /// By their numbers in TLS, in order of preference; those of TLS 1.2 too.
-  var suites: [UInt16] {
-    guard let list = SSL_get1_supported_ciphers(ssl) else { return [] }
-    defer { OPENSSL_sk_free(list) }
-    return (0..<OPENSSL_sk_num(list)).compactMap { index in
-      OPENSSL_sk_value(list, index).map { SSL_CIPHER_get_protocol_id(OpaquePointer($0)) }
-    }
-  }
+  /// Of TLS 1.3, by their numbers in TLS, in order of preference.
+  var suites: [UInt16] { supportedSuites(ssl) }
 
   var groups: [UInt16] {
     // SSL_get_shared_group; of -1 it gives their number.
@@ -56,24 +50,45 @@ struct RulesInquiry: ~Copyable {
     }
   }
 
-  /// A ClientHello (RFC 8446 section 4.1.2) in its record. The share is the base point.
+  /// All groups and schemes, for a ClientHello of either version.
+  static var extensions: [UInt8] {
+    InquiryHello.field(ExtensionType.groups, InquiryHello.numbers(groupNumbers.map(\.group), 2))
+      + InquiryHello.field(ExtensionType.signatureAlgorithms, InquiryHello.numbers(SignatureScheme.all, 2))
+  }
+
+  /// The share is the base point.
   private static let hello: [UInt8] = {
-    let extensions =
-      hello(ExtensionType.versions, numbers([0x0304], 1))
-      + hello(ExtensionType.groups, numbers(groupNumbers.map(\.group), 2))
-      + hello(ExtensionType.signatureAlgorithms, numbers(SignatureScheme.all, 2))
-      + hello(
-        ExtensionType.shares,
-        prefixed([0, 29] + prefixed([9] + [UInt8](repeating: 0, count: 31), 2), 2))
-    let body =
-      [3, 3] + [UInt8](repeating: 0, count: 32) + [0] + numbers([0x1301, 0x1302, 0x1303], 2) + [1, 0]
-      + prefixed(extensions, 2)
-    return [ContentType.handshake, 3, 1] + prefixed([HandshakeType.clientHello] + prefixed(body, 3), 2)
+    let share = prefixed([0, 29] + prefixed([9] + [UInt8](repeating: 0, count: 31), 2), 2)
+    return InquiryHello.make(
+      suites: [0x1301, 0x1302, 0x1303],
+      extensions: extensions + InquiryHello.field(ExtensionType.versions, InquiryHello.numbers([0x0304], 1))
+        + InquiryHello.field(ExtensionType.shares, share))
   }()
+}
 
-  private static func hello(_ type: Int, _ body: [UInt8]) -> [UInt8] { [0, UInt8(type)] + prefixed(body, 2) }
+/// The suites of all versions that are still open to choice, by their numbers in TLS, in order of preference.
+func supportedSuites(_ ssl: OpaquePointer) -> [UInt16] {
+  guard let list = SSL_get1_supported_ciphers(ssl) else { return [] }
+  defer { OPENSSL_sk_free(list) }
+  return (0..<OPENSSL_sk_num(list)).compactMap { index in
+    OPENSSL_sk_value(list, index).map { SSL_CIPHER_get_protocol_id(OpaquePointer($0)) }
+  }
+}
 
-  private static func numbers(_ numbers: [UInt16], _ lengthBytes: Int) -> [UInt8] {
+/// A ClientHello (RFC 8446 section 4.1.2) that asks for what there is.
+enum InquiryHello {
+  /// In its record.
+  static func make(suites: [UInt16], extensions: [UInt8]) -> [UInt8] {
+    let body =
+      [3, 3] + [UInt8](repeating: 0, count: 32) + [0] + numbers(suites, 2) + [1, 0] + prefixed(extensions, 2)
+    return [ContentType.handshake, 3, 1] + prefixed([HandshakeType.clientHello] + prefixed(body, 3), 2)
+  }
+
+  static func field(_ type: Int, _ body: [UInt8]) -> [UInt8] {
+    [UInt8(truncatingIfNeeded: type >> 8), UInt8(truncatingIfNeeded: type)] + prefixed(body, 2)
+  }
+
+  static func numbers(_ numbers: [UInt16], _ lengthBytes: Int) -> [UInt8] {
     prefixed(numbers.flatMap { [UInt8($0 >> 8), UInt8($0 & 255)] }, lengthBytes)
   }
 }

@@ -190,6 +190,6 @@ extension ServerFlight {
       schedule.expand($0, "iv", into: iv, RecordSuite.ivCount)
     }
     return context.library.records.seal(
-      writer.room.baseAddress! + header, count, suite: Int(agreement.suite), key: key, nonce: iv)
+      writer.room.baseAddress! + header, count, cipher: shape.cipher, key: key, nonce: iv)
   }
 }

@@ -95,7 +95,7 @@ final class BegunHandshake {
     let isSealed = record.withUnsafeMutableBytes { record in
       nonce.withUnsafeBytes {
         context.library.records.seal(
-          record.baseAddress!, inner.count, suite: suite, key: key, nonce: $0.baseAddress!)
+          record.baseAddress!, inner.count, cipher: suite, key: key, nonce: $0.baseAddress!)
       }
     }
     precondition(isSealed)
@@ -136,10 +136,7 @@ extension TLSSession {
 
   /// True exactly when the handshake was answered by our own code.
   var isOwn: Bool {
-    switch own {
-    case .some: true
-    case .none: false
-    }
+    own != nil || resumption != nil
   }
 }
 

@@ -46,6 +46,47 @@ final class RecordLink {
     return (make(one, two), make(two, one))
   }
 
+  /// Two layers of TLS 1.2 that talk to each other; the first is the client's.
+  static func pairTLS12(_ suite: UInt8, library: TLSLibrary) -> (RecordLink, RecordLink) {
+    let shape = RecordSuite(index: suite)
+    let keys = (1...2).map { [UInt8](repeating: $0, count: shape.keyCount) }
+    let ivs = (3...4).map { [UInt8](repeating: $0, count: shape.derivedIVCount) }
+    func make(_ first: Int, _ second: Int) -> RecordLink {
+      let block = keys[first] + keys[second] + ivs[first] + ivs[second]
+      return block.withUnsafeBytes {
+        RecordLink(RecordLayer(tls12: suite, keyBlock: $0.baseAddress!), library)
+      }
+    }
+    return (make(1, 0), make(0, 1))
+  }
+
+  /// The layer of who talks to another's.
+  static func peer(of layer: borrowing RecordLayer, _ library: TLSLibrary) -> RecordLink {
+    let (memory, shape) = (layer.memory, layer.suite)
+    func bytes(_ offset: Int, _ count: Int) -> [UInt8] {
+      Array(UnsafeRawBufferPointer(start: memory + offset, count: count))
+    }
+    let block =
+      bytes(shape.key(.sending), shape.keyCount) + bytes(shape.key(.receiving), shape.keyCount)
+      + bytes(shape.iv(.sending), shape.derivedIVCount) + bytes(shape.iv(.receiving), shape.derivedIVCount)
+    let suite = layer.state.pointee.suite
+    return block.withUnsafeBytes { RecordLink(RecordLayer(tls12: suite, keyBlock: $0.baseAddress!), library) }
+  }
+
+  /// A record of TLS 1.2 of any type.
+  func sealTLS12(_ type: UInt8, _ content: [UInt8]) -> [UInt8] {
+    let prefix = layer.suite.prefixCount
+    var record = [UInt8](repeating: 0, count: prefix) + content
+    record += [UInt8](repeating: 0, count: RecordSuite.tagCount)
+    record.withUnsafeMutableBytes {
+      precondition(layer.sealTLS12(type, $0.baseAddress! + prefix, content.count, library))
+    }
+    return record
+  }
+
+  var owesRefusal: Bool { layer.owesRefusal }
+  func refuseRenegotiation() -> [UInt8] { output { layer.refuseRenegotiation(output: $0, library: library) } }
+
   func open(_ bytes: UnsafeMutableRawBufferPointer) -> OpenProgress { layer.open(bytes, library: library) }
 
   var stateCount: Int { layer.stateCount }

@@ -20,6 +20,8 @@ final class TestClient {
     var groups: String? = nil
     /// True exactly when it asks for an OCSP response.
     var wantsStaple = false
+    /// OpenSSL's options for the connection.
+    var flags: UInt64 = 0
     /// Whose OpenSSL it is; nil for the process's own, which has nothing of ours.
     var library: TLSLibrary? = nil
   }
@@ -63,6 +65,7 @@ final class TestClient {
       }
     }
     ssl = SSL_new(context)
+    SSL_set_options(ssl, options.flags)
     // SSL_set_tlsext_status_type, SSL_CTRL_SET_TLSEXT_STATUS_REQ_TYPE.
     if options.wantsStaple { SSL_ctrl(ssl, 65, Int(TLSEXT_STATUSTYPE_ocsp), nil) }
     incoming = BIO_new(BIO_s_mem())
