@@ -22,10 +22,11 @@ caes_path caes_path_best(void) {
 /* Zeros where the functions of a path had their memory: more than those have, whatever the compiler kept there.
    Not part of its caller, so that it lies where they lay. */
 static __attribute__((noinline)) void wipe_stack(void) {
-  uint8_t bytes[2048];
-  __builtin_memset(bytes, 0, sizeof bytes);
-  /* Not in vain. */
-  __asm__ volatile("" : : "r"(bytes) : "memory");
+  uint8_t bytes[2048], *start = bytes;
+  /* Whose memory it is isn't known behind this, so that it isn't cleared in vain; nor is the pointer wanted behind
+     that, so that no register is saved, which would leave a hole between it and the bytes. */
+  __asm__ volatile("" : "+r"(start) : : "memory");
+  __builtin_memset(start, 0, sizeof bytes);
 }
 
 static bool uses_memory(caes_path path, size_t count) {
