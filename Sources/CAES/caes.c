@@ -10,8 +10,8 @@ caes_path caes_path_best(void) {
   if (!__builtin_cpu_supports("aes") || !__builtin_cpu_supports("pclmul")
       || !__builtin_cpu_supports("sse4.1"))
     return caes_path_none;
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("vaes")
-      || !__builtin_cpu_supports("vpclmulqdq"))
+  if (!__builtin_cpu_supports("avx") || !__builtin_cpu_supports("avx2")
+      || !__builtin_cpu_supports("vaes") || !__builtin_cpu_supports("vpclmulqdq"))
     return caes_path_aesni;
   if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw")
       || !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
