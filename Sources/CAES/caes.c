@@ -10,8 +10,8 @@ caes_path caes_path_best(void) {
   if (!__builtin_cpu_supports("aes") || !__builtin_cpu_supports("pclmul")
       || !__builtin_cpu_supports("sse4.1"))
     return caes_path_none;
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("vaes")
-      || !__builtin_cpu_supports("vpclmulqdq"))
+  if (!__builtin_cpu_supports("avx") || !__builtin_cpu_supports("avx2")
+      || !__builtin_cpu_supports("vaes") || !__builtin_cpu_supports("vpclmulqdq"))
     return caes_path_aesni;
   if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw")
       || !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
@@ -22,10 +22,11 @@ caes_path caes_path_best(void) {
 /* Zeros where the functions of a path had their memory: more than those have, whatever the compiler kept there.
    Not part of its caller, so that it lies where they lay. */
 static __attribute__((noinline)) void wipe_stack(void) {
-  uint8_t bytes[2048];
-  __builtin_memset(bytes, 0, sizeof bytes);
-  /* Not in vain. */
-  __asm__ volatile("" : : "r"(bytes) : "memory");
+  uint8_t bytes[2048], *start = bytes;
+  /* Whose memory it is isn't known behind this, so that it isn't cleared in vain; nor is the pointer wanted behind
+     that, so that no register is saved, which would leave a hole between it and the bytes. */
+  __asm__ volatile("" : "+r"(start) : : "memory");
+  __builtin_memset(start, 0, sizeof bytes);
 }
 
 static bool uses_memory(caes_path path, size_t count) {
@@ -57,6 +58,7 @@ bool caes_gcm_open(
     : path == caes_path_avx2               ? caes_avx2_open(key, key_count == 32, nonce, record, header_count, count)
                                            : caes_aesni_open(key, key_count == 32, nonce, record, header_count, count);
   if (uses_memory(path, count)) wipe_stack();
+  if (!is_right) __builtin_memset(record + header_count, 0, count);
   return is_right;
 }
 
