@@ -60,7 +60,7 @@ import Testing
   }
 
   private func next(_ ring: inout Ring) throws -> Ring.Entry {
-    ring.enter(wait: true, nanoseconds: 5_000_000_000)
+    ring.enter(waitFor: 1, nanoseconds: 5_000_000_000)
     ring.findEntries()
     defer { ring.releaseEntries() }
     let entry = ring.nextEntry()

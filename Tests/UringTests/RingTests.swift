@@ -20,7 +20,7 @@ import Testing
     var entries: [Ring.Entry] = []
     var tries = 0
     while tries < 3 {
-      ring.enter(wait: entries.count < count, nanoseconds: 2_000_000_000)
+      ring.enter(waitFor: entries.count < count ? 1 : 0, nanoseconds: 2_000_000_000)
       ring.findEntries()
       while let entry = ring.nextEntry() { entries.append(entry) }
       ring.releaseEntries()
@@ -74,7 +74,7 @@ import Testing
     var start = timespec()
     var end = timespec()
     clock_gettime(CLOCK_MONOTONIC, &start)
-    ring.enter(wait: true, nanoseconds: 5_000_000)
+    ring.enter(waitFor: 1, nanoseconds: 5_000_000)
     clock_gettime(CLOCK_MONOTONIC, &end)
     let waited = (end.tv_sec - start.tv_sec) * 1_000_000_000 + end.tv_nsec - start.tv_nsec
     #expect(waited >= 5_000_000)
