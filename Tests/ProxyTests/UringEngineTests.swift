@@ -1,9 +1,9 @@
 import Basics
 import Glibc
-import Policy
 import Testing
 import Uring
 
+@testable import Policy
 @testable import Proxy
 
 @Suite struct UringEngineTests {
