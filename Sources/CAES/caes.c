@@ -58,6 +58,7 @@ bool caes_gcm_open(
     : path == caes_path_avx2               ? caes_avx2_open(key, key_count == 32, nonce, record, header_count, count)
                                            : caes_aesni_open(key, key_count == 32, nonce, record, header_count, count);
   if (uses_memory(path, count)) wipe_stack();
+  if (!is_right) __builtin_memset(record + header_count, 0, count);
   return is_right;
 }
 

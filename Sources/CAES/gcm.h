@@ -13,6 +13,8 @@
 #if defined(__x86_64__)
 #define CAES_X86 1
 
+/* These call nothing, as registers have secrets until they return. So they leave the content that they decrypted
+   where it is when it isn't authentic: their caller is to clear it. */
 void caes_aesni_seal(
   const uint8_t *key, bool is_long, const uint8_t *nonce, uint8_t *record, size_t header_count, size_t count);
 bool caes_aesni_open(

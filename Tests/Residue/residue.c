@@ -1,4 +1,4 @@
-/* What sealing and opening leave behind in registers and on the stack.
+/* What sealing and opening leave behind in registers and on the stack, and what they show to what they call.
 
    Each call is made twice in the same place with different secrets: key, nonce and content; what is opened is the
    same ciphertext. Whatever differs afterwards comes of secrets. Of optimized code only; what debug builds leave
@@ -17,19 +17,20 @@ typedef enum Mode { seals, opens, refuses, modes } Mode;
 
 typedef struct Call {
   caes_path path;
-  size_t key_count, count;
+  size_t key_count, header_count, count;
   Mode mode;
 } Call;
 
 typedef struct Leftovers {
   uint8_t stack[STACK_COUNT];
-  uint8_t registers[REGISTERS_COUNT];
+  uint8_t registers[REGISTERS_COUNT], shown[REGISTERS_COUNT];
 } Leftovers;
 
-static uint8_t key[32], nonce[caes_nonce_count], record[caes_header_count + COUNT_MAX + caes_tag_count];
-static _Alignas(64) uint8_t stack[STACK_COUNT], registers[REGISTERS_COUNT];
+static uint8_t key[32], nonce[caes_nonce_count], record[caes_long_header_count + COUNT_MAX + caes_tag_count];
+static _Alignas(64) uint8_t stack[STACK_COUNT], registers[REGISTERS_COUNT], shown[REGISTERS_COUNT];
 static Call current;
-static bool is_right;
+static bool is_right, is_calling;
+static size_t shows;
 static ucontext_t caller, callee;
 
 #define EACH_OF_16(DO) \
@@ -44,11 +45,39 @@ static ucontext_t caller, callee;
 #define CLEAR_ZMM(n) "vpxord %%zmm" #n ", %%zmm" #n ", %%zmm" #n "\n"
 #define STORE_ZMM(n) "vmovdqu64 %%zmm" #n ", 64 * " #n "(%0)\n"
 
+static __attribute__((target("avx2"))) void show_avx2(void) {
+  __asm__ volatile(EACH_OF_16(STORE_YMM) : : "r"(shown) : "memory");
+}
+
+static __attribute__((target("avx512f"))) void show_avx512(void) {
+  __asm__ volatile(EACH_OF_32(STORE_ZMM) : : "r"(shown) : "memory");
+}
+
+/* The only function outside that the paths may come to call, in the place of libc's. Binding it lazily would store
+   all registers on the stack. */
+__attribute__((no_builtin)) void *memset(void *bytes, int byte, size_t count) {
+  if (is_calling) {
+    if (current.path == caes_path_avx512)
+      show_avx512();
+    else if (current.path == caes_path_avx2)
+      show_avx2();
+    else
+      __asm__ volatile(EACH_OF_16(STORE_XMM) : : "r"(shown) : "memory");
+    shows++;
+    is_calling = false;
+  }
+  for (size_t index = 0; index < count; index++) ((volatile uint8_t *)bytes)[index] = (uint8_t)byte;
+  return bytes;
+}
+
 static inline __attribute__((always_inline)) void call(void) {
-  if (current.mode == seals)
-    caes_gcm_seal(current.path, key, current.key_count, nonce, record, caes_header_count, current.count);
+  Call made = current;
+  is_calling = true;
+  if (made.mode == seals)
+    caes_gcm_seal(made.path, key, made.key_count, nonce, record, made.header_count, made.count);
   else
-    is_right = caes_gcm_open(current.path, key, current.key_count, nonce, record, caes_header_count, current.count);
+    is_right = caes_gcm_open(made.path, key, made.key_count, nonce, record, made.header_count, made.count);
+  is_calling = false;
 }
 
 static void call_aesni(void) {
@@ -81,11 +110,11 @@ static void fill(uint8_t *bytes, size_t count, uint32_t secret) {
 
 /* Makes a record whose ciphertext is the same under every key. */
 static void make_ciphertext(Call made) {
-  uint8_t *content = record + caes_header_count;
+  uint8_t *content = record + made.header_count;
   memset(content, 0, made.count);
-  caes_gcm_seal(made.path, key, made.key_count, nonce, record, caes_header_count, made.count);
+  caes_gcm_seal(made.path, key, made.key_count, nonce, record, made.header_count, made.count);
   for (size_t index = 0; index < made.count; index++) content[index] ^= (uint8_t)(index * index);
-  caes_gcm_seal(made.path, key, made.key_count, nonce, record, caes_header_count, made.count);
+  caes_gcm_seal(made.path, key, made.key_count, nonce, record, made.header_count, made.count);
 }
 
 static void leave(Call made, uint32_t secret, Leftovers *leftovers) {
@@ -93,13 +122,18 @@ static void leave(Call made, uint32_t secret, Leftovers *leftovers) {
   fill(key, sizeof key, secret);
   fill(nonce, sizeof nonce, secret + 1);
   fill(record, sizeof record, secret + 2);
-  memset(record, 0, caes_header_count);
+  memset(record, 0, made.header_count);
   if (made.mode != seals) make_ciphertext(made);
-  if (made.mode == refuses) record[caes_header_count + made.count] ^= 1;
+  if (made.mode == refuses) record[made.header_count + made.count] ^= 1;
   memset(stack, PAINT, sizeof stack);
   memset(registers, 0, sizeof registers);
+  memset(shown, 0, sizeof shown);
   is_right = true;
   getcontext(&callee);
+  /* What functions save of their callers' registers is ours, and differs. */
+  static const int saved[] = {REG_RBX, REG_RBP, REG_R12, REG_R13, REG_R14, REG_R15};
+  for (size_t index = 0; index < sizeof saved / sizeof *saved; index++)
+    callee.uc_mcontext.gregs[saved[index]] = 0;
   callee.uc_stack.ss_sp = stack;
   callee.uc_stack.ss_size = sizeof stack;
   callee.uc_link = &caller;
@@ -108,6 +142,7 @@ static void leave(Call made, uint32_t secret, Leftovers *leftovers) {
   if (is_right != (made.mode != refuses)) abort();
   memcpy(leftovers->stack, stack, sizeof stack);
   memcpy(leftovers->registers, registers, sizeof registers);
+  memcpy(leftovers->shown, shown, sizeof shown);
 }
 
 /* The bytes of the stack that calls touched: more than the test's own, or it saw nothing. */
@@ -124,8 +159,8 @@ static int differences(const char *what, const uint8_t *one, const uint8_t *othe
   for (size_t index = 0; index < count; index++) different += one[index] != other[index];
   if (different > 0)
     printf(
-      "path %d, key of %zu bytes, %s %zu bytes: %zu secret bytes left %s\n", made.path, made.key_count,
-      names[made.mode], made.count, different, what);
+      "path %d, key of %zu bytes, header of %zu, %s %zu bytes: %zu secret bytes %s\n", made.path, made.key_count,
+      made.header_count, names[made.mode], made.count, different, what);
   return different > 0;
 }
 
@@ -134,8 +169,9 @@ static int check(Call made) {
   leave(made, 1, &one);
   leave(made, 0x5eed, &other);
   if (touched(one.stack) < 64) abort();
-  return differences("on the stack", one.stack, other.stack, STACK_COUNT, made)
-    + differences("in registers", one.registers, other.registers, REGISTERS_COUNT, made);
+  return differences("left on the stack", one.stack, other.stack, STACK_COUNT, made)
+    + differences("left in registers", one.registers, other.registers, REGISTERS_COUNT, made)
+    + differences("shown to memset", one.shown, other.shown, REGISTERS_COUNT, made);
 }
 
 int main(void) {
@@ -144,9 +180,13 @@ int main(void) {
   int failures = 0, calls = 0;
   for (caes_path path = caes_path_aesni; path <= caes_path_best(); path++)
     for (size_t key_count = 16; key_count <= 32; key_count += 16)
-      for (Mode mode = seals; mode < modes; mode++)
-        for (size_t index = 0; index < sizeof counts / sizeof *counts; index++, calls++)
-          failures += check((Call){path, key_count, counts[index], mode});
+      for (size_t header_count = caes_header_count; header_count <= caes_long_header_count;
+           header_count += caes_long_header_count - caes_header_count)
+        for (Mode mode = seals; mode < modes; mode++)
+          for (size_t index = 0; index < sizeof counts / sizeof *counts; index++, calls++)
+            failures += check((Call){path, key_count, header_count, counts[index], mode});
+  /* Or the last check saw nothing. */
+  if (shows == 0) abort();
   printf("%d calls, %d left something\n", calls, failures);
   return failures > 0;
 }

@@ -42,7 +42,7 @@ void caes_gcm_seal(
   size_t header_count, size_t count);
 
 /* Decrypts the `count` bytes behind a record's header in place; the tag stands behind them and stays. False
-   when they aren't authentic: then the bytes are what they were, or zeros, but never the decrypted ones. */
+   when they aren't authentic: then the bytes are zeros. */
 bool caes_gcm_open(
   caes_path path, const uint8_t *key, size_t key_count, const uint8_t *nonce, uint8_t *record,
   size_t header_count, size_t count);
