@@ -193,7 +193,11 @@ private enum ResumptionScript {
   }
 
   private static func makePeer(_ handshake: borrowing Resumption) -> RecordLayer {
-    let state = handshake.memory.state.pointee.records!.memory
+    let state =
+      switch handshake.memory.state.pointee.records {
+      case .some(let records): records.memory
+      case .none: preconditionFailure("there are no records")
+      }
     let shape = RecordSuite(index: handshake.memory.state.pointee.suite)
     func bytes(_ offset: Int, _ count: Int) -> [UInt8] {
       Array(UnsafeRawBufferPointer(start: state + offset, count: count))
