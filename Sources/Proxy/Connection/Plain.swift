@@ -1,4 +1,5 @@
 internal import Basics
+internal import Settings
 internal import TLS
 
 /// The client's bytes in the clear: as received on a plain listener, opened on a TLS one.
@@ -74,7 +75,7 @@ extension Worker where Engine: ~Copyable {
         isSpareUsed = buffer == spare || c.pointee.client.received.head == spare
       } else {
         consumed(c, progress.consumed)
-        if c.pointee.owesRefusal { refuseRenegotiation(c) }
+        refuseRenegotiation(c)
       }
       if c.pointee.hasCloseNotify { saidGoodbye(c) }
       if hasData { return .bytes }
@@ -146,9 +147,12 @@ extension Worker where Engine: ~Copyable {
     engine.buffers.setPayload(buffer, start: 0, count: filled)
   }
 
-  /// A client that has asked for another handshake may wait for an answer before it says more.
-  private mutating func refuseRenegotiation(_ c: ConnectionPointer) {
-    guard let buffer = engine.buffers.take() else { return }
+  /// A client that has asked for another handshake may wait for an answer before it says more. While something else is
+  /// on its way to it, the answer waits: who asks again and again and reads nothing must not fill buffers with answers.
+  mutating func refuseRenegotiation(_ c: ConnectionPointer) {
+    guard c.pointee.owesRefusal, c.pointee.client.toSend.isEmpty, let buffer = engine.buffers.take() else {
+      return
+    }
     let room = UnsafeMutableRawBufferPointer(start: engine.buffers.base(buffer), count: BufferPool.stride)
     let count = c.pointee.records!.refuseRenegotiation(output: room, library: shared.library!)
     produced(c, buffer, count)
@@ -178,6 +182,10 @@ extension Worker where Engine: ~Copyable {
 
   private mutating func openByOpenSSL(_ c: ConnectionPointer, _ buffer: inout BufferID) -> Opening {
     guard !c.pointee.client.received.isEmpty || c.pointee.mayHoldPlain else { return .nothing }
+    guard !leavesAnswersUnread(c) else {
+      close(c, by: .client, .malformed, .reset)
+      return .failed
+    }
     guard let target = engine.buffers.take() else {
       starve(c)
       return .starved
@@ -190,6 +198,15 @@ extension Worker where Engine: ~Copyable {
     buffer = target
     return .bytes
   }
+
+  /// True exactly when more waits for the client than its backend may have sent: OpenSSL's answers, each in a buffer of
+  /// its own, to a client that asks for other handshakes or keys again and again, and reads nothing.
+  private func leavesAnswersUnread(_ c: ConnectionPointer) -> Bool {
+    let queue = c.pointee.client.toSend
+    return Int(queue.bufferCount) > Self.unreadAnswers + topology.settings.relay.highWater.bytes / 4096
+  }
+
+  private static var unreadAnswers: Int { 64 }
 
   /// Reads into an empty buffer until it is full or there is no more.
   private mutating func readRecords(_ c: ConnectionPointer, into target: BufferID) -> Opening {

@@ -176,6 +176,7 @@ extension Worker where Engine: ~Copyable {
       finished(c, side)
       hasBytes(c, side)
     }
+    if side == .client && c.pointee.phase != .closing { refuseRenegotiation(c) }
     flush(c, side)
     // There is room again: what was left unread goes on.
     hasBytes(c, side.other)
