@@ -112,8 +112,8 @@ class Storm:
             length = 4 + math.ceil(1.2 * o.clients / o.rate)
         with self.running(index, name, proxy, extra) as one:
             rest = self.echoes(one, 5)
-            watch = self.begin_echoes(one, length, self.manner, o.connections)
             direct = self.begin_echoes(one, length, Straight(), STRAIGHT)
+            watch = self.begin_echoes(one, length, self.manner, o.connections)
             time.sleep(2)
             herd = self.herd(one).reports()
             storm, direct = loads.finish(watch), loads.finish(direct)

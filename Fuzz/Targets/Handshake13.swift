@@ -37,7 +37,8 @@ private enum HandshakeScript {
     configuration.handshake = handshake
     return try! TLSContext(
       configuration, library: library,
-      ticketKeys: TicketKeys(lifetime: .seconds(1000), now: MonotonicTime(nanoseconds: 0), wallTime: WallTime(seconds: 0)))
+      ticketKeys: TicketKeys(
+        lifetime: .seconds(1000), now: MonotonicTime(nanoseconds: 0), wallTime: WallTime(seconds: 0)))
   }
 
   nonisolated(unsafe) private static let output = UnsafeMutableRawBufferPointer.allocate(
@@ -50,7 +51,8 @@ private enum HandshakeScript {
     let input = copy(bytes)
     defer { input.deallocate() }
     guard let offer = Offer.read(input), offer.offersTLS13 else { return }
-    let begun = Handshake13.begin(offer, context, output: output, progress: &progress)
+    let begun = Handshake13.begin(
+      offer, context, prepared: Handshake13.prepare(offer, context), output: output, progress: &progress)
     precondition(progress.consumed <= bytes.count && progress.produced <= output.count)
     guard begun != nil else { return }
     let ours = outline(progress.produced)
@@ -69,7 +71,7 @@ private enum HandshakeScript {
   static func answer(_ script: [UInt8], _ lengths: [Int]) -> Answer {
     var progress = HandshakeProgress(step: .wantsInput, consumed: 0, produced: 0)
     guard let offer = Offer.read(hello),
-      var handshake = Handshake13.begin(offer, context, output: output, progress: &progress)
+      var handshake = Handshake13.begin(offer, context, prepared: nil, output: output, progress: &progress)
     else { preconditionFailure("the hello isn't taken") }
     var rest = stream(script, handshake)[...]
     var answer = Answer(step: .wantsInput, consumed: 0)
@@ -107,7 +109,8 @@ private enum HandshakeScript {
       case 1: stream += [20, 3, 3, 0, 1, 1]
       case 2: stream += seal(content + [22], &sealed, handshake)
       case 3: stream += seal([20, 0, 0, 32] + content + [22], &sealed, handshake)
-      case 4: stream += seal(content + [22] + [UInt8](repeating: 0, count: Int(length) * 64), &sealed, handshake)
+      case 4:
+        stream += seal(content + [22] + [UInt8](repeating: 0, count: Int(length) * 64), &sealed, handshake)
       default: stream += seal(content, &sealed, handshake)
       }
     }

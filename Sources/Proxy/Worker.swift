@@ -96,7 +96,7 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
       completions += 1
     }
     coalescing.turned(completions: completions, now: now)
-    while let index = timers.popDue(now) { deadlinePassed(index) }
+    fireDeadlines()
     feedStarved()
     releaseDue()
     runAdmission()
@@ -107,6 +107,17 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
     continueDrain()
     report()
     return !isOver
+  }
+
+  /// Deadlines pass together where connections came together: a turn sees to a few of each kind, and the next one
+  /// begins at once when some are left.
+  static var deadlinesATurn: Int { 4 }
+
+  private mutating func fireDeadlines() {
+    for _ in 0..<Self.deadlinesATurn {
+      guard let index = timers.popDue(now) else { return }
+      deadlinePassed(index)
+    }
   }
 
   private var isOver: Bool {

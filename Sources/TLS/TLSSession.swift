@@ -21,12 +21,22 @@ public struct TLSSession: ~Copyable {
     guard openSSL != nil else { return nil }
   }
 
+  /// Does half of what the answer to a ClientHello costs, its key exchange, so that the caller can see to others
+  /// before the rest. Takes nothing of the input: `handshake` is to get the same.
+  /// - Returns: false when there was nothing to do ahead.
+  public mutating func prepare(input: UnsafeRawBufferPointer) -> Bool {
+    guard openSSL == nil, own == nil, resumption == nil, let offer = Offer.read(input), offer.offersTLS13
+    else { return false }
+    own = Handshake13.prepare(offer, context)
+    return own != nil
+  }
+
   /// Goes on with the handshake until it is over or can't go on.
   public mutating func handshake(
     input: UnsafeRawBufferPointer, output: UnsafeMutableRawBufferPointer
   ) -> HandshakeProgress {
     if openSSL != nil { return openSSL!.handshake(input: input, output: output) }
-    if own != nil || resumption != nil { return goOn(input, output) }
+    if own?.state.pointee.isBegun == true || resumption != nil { return goOn(input, output) }
     return begin(input, output)
   }
 
@@ -36,12 +46,13 @@ public struct TLSSession: ~Copyable {
     var progress = HandshakeProgress(step: .wantsInput, consumed: 0, produced: 0)
     if let offer = Offer.read(input) {
       if offer.offersTLS13 {
-        own = Handshake13.begin(offer, context, output: output, progress: &progress)
+        own = Handshake13.begin(offer, context, prepared: own.take(), output: output, progress: &progress)
       } else {
         resumption = Resumption.begin(offer, context, output: output, progress: &progress)
       }
       if own != nil || resumption != nil { return goOn(behind: progress, input, output) }
     }
+    own = nil
     openSSL = OpenSSLSession(context: context)
     guard openSSL != nil else {
       return HandshakeProgress(step: .failed(.internalError), consumed: 0, produced: 0)

@@ -18,7 +18,7 @@ class Limiter:
 
 def room(rate, patience):
     """Clients are let in or refused before they give up: a little earlier than their timeout, for the way."""
-    return (f"limits: {{connection_rate: {rate}/s}}\n"
+    return (f"limits: {{connection_rate: {rate}/s, connections: 25000}}\n"
             f"waiting_room: {{patience: {int(patience * 950)}ms}}")
 
 

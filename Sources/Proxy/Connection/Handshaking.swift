@@ -8,14 +8,14 @@ internal import Telemetry
 extension Worker where Engine: ~Copyable {
   /// A turn begins no other step of a handshake after this: full ones take longer, so it is one of them or a
   /// few cheap ones, and live connections wait for no more.
-  static var handshakeBudget: Duration { .microseconds(50) }
+  static var handshakeBudget: Duration { .microseconds(35) }
 
   mutating func startHandshaking(_ c: ConnectionPointer) {
     enter(c, .handshaking, for: topology.settings.deadlines.handshaking)
-    queueHandshake(c)
+    queueHandshake(c, now)
   }
 
-  mutating func queueHandshake(_ c: ConnectionPointer) {
+  mutating func queueHandshake(_ c: ConnectionPointer, _ now: MonotonicTime) {
     guard !c.pointee.isQueued, !c.pointee.client.received.isEmpty else { return }
     c.pointee.isQueued = true
     c.pointee.queuedAt = now
@@ -43,6 +43,11 @@ extension Worker where Engine: ~Copyable {
       guard c.pointee.phase == .handshaking else { continue }
       guard !refuseIfLate(c, clock) else {
         clock = engine.readClock()
+        continue
+      }
+      if prepareHandshake(c) {
+        charge(c, &work, since: &clock)
+        queueHandshake(c, clock)
         continue
       }
       let step = continueHandshake(c)
@@ -76,14 +81,21 @@ extension Worker where Engine: ~Copyable {
     return id
   }
 
+  /// Does the first half of a new handshake's work, which live connections don't have to wait for together with
+  /// the second.
+  /// - Returns: false when there is none.
+  private mutating func prepareHandshake(_ c: ConnectionPointer) -> Bool {
+    guard c.pointee.session == nil, let context = c.pointee.listener.contexts[shared.index],
+      let session = TLSSession(context: context)
+    else { return false }
+    c.pointee.session = consume session
+    let source = c.pointee.client.received.head
+    return c.pointee.session!.prepare(input: UnsafeRawBufferPointer(engine.buffers.bytes(source)))
+  }
+
   /// Feeds the session what has been received, and queues what it answers.
   private mutating func continueHandshake(_ c: ConnectionPointer) -> HandshakeProgress.Step? {
-    if c.pointee.session == nil {
-      guard let context = c.pointee.listener.contexts[shared.index],
-        let session = TLSSession(context: context)
-      else { return .failed(.internalError) }
-      c.pointee.session = consume session
-    }
+    guard c.pointee.session != nil else { return .failed(.internalError) }
     while true {
       guard let target = engine.buffers.take() else {
         starve(c)

@@ -62,7 +62,8 @@ extension Worker where Engine: ~Copyable {
 
   /// Lets those go whose slots have come.
   mutating func releaseDue() {
-    while let slot = held.popDue(now) {
+    for _ in 0..<Self.deadlinesATurn {
+      guard let slot = held.popDue(now) else { return }
       guard let c = connections.pointer(slot), c.pointee.phase == .holding else { continue }
       releaseHeld(c)
       continueClosing(slot)

@@ -239,7 +239,7 @@ extension Worker where Engine: ~Copyable {
     switch c.pointee.phase {
     case .accepting: break
     case .waiting: continueWaiting(c)
-    case .handshaking: queueHandshake(c)
+    case .handshaking: queueHandshake(c, now)
     case .upgrading: continueUpgrading(c)
     case .connecting: if c.pointee.exchange == .request { pumpFromClient(c) }
     case .relaying: pumpFromClient(c)

@@ -1,30 +1,26 @@
 /// Where the secrets of one flight are, in memory that its owner wipes.
 struct FlightSecrets {
   enum Place: Int {
-    case early, salt, main, clientHandshake, serverHandshake, shared, hash, result, iv, privateKey
+    case early, salt, main, clientHandshake, serverHandshake, hash, result, iv
     /// Of 52 bytes.
     case random
-    /// 65 bytes at most.
-    case share
   }
 
   private static let stride = 64
-  static let byteCount = stride * (Place.share.rawValue + 2)
+  static let byteCount = stride * (Place.random.rawValue + 1)
 
   let memory: UnsafeMutableRawPointer
 
   subscript(_ place: Place) -> UnsafeMutableRawPointer { memory + Self.stride * place.rawValue }
 
-  var privateKey: UnsafePointer<UInt8> { UnsafePointer(self[.privateKey].octets) }
   var serverRandom: UnsafeRawPointer { UnsafeRawPointer(self[.random]) }
   var vector: UnsafeRawPointer { UnsafeRawPointer(self[.random] + 32) }
   var ageAdd: UnsafeRawPointer { UnsafeRawPointer(self[.random] + 48) }
 
-  /// Draws all of a handshake's random bytes. What others come to see is of another generator than the key, so that it
-  /// says nothing of that even where generators are worth less than we think (RFC 8446 appendix C.1).
+  /// Draws what others come to see of a handshake's random bytes: of another generator than the key, so that it says
+  /// nothing of that even where generators are worth less than we think (RFC 8446 appendix C.1).
   func draw(_ library: TLSLibrary) -> Bool {
     library.fillRandom(UnsafeMutableRawBufferPointer(start: self[.random], count: 52))
-      && library.fillPrivate(UnsafeMutableRawBufferPointer(start: self[.privateKey], count: 32))
   }
 }
 

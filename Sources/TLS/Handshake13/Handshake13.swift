@@ -19,15 +19,28 @@ struct Handshake13: ~Copyable {
     self.served = served
   }
 
+  /// Makes the key exchange that the answer to a ClientHello needs, ahead of it: half of the answer's work.
+  /// - Returns: nil when `begin` is to see to everything.
+  static func prepare(_ offer: Offer, _ context: TLSContext) -> Handshake13? {
+    guard let agreement = Agreement(offer, context) else { return nil }
+    let prepared = Handshake13(context, agreement.served)
+    guard prepared.memory.exchange(agreement, context.library) else {
+      ERR_clear_error()
+      return nil
+    }
+    return prepared
+  }
+
   /// Answers a ClientHello.
+  /// - Parameter prepared: by the same one.
   /// - Returns: nil when it is for OpenSSL to answer, or to find out what is wrong with it. Then no byte of the
   ///   input was taken, and those written to the output mean nothing.
   static func begin(
-    _ offer: Offer, _ context: TLSContext, output: UnsafeMutableRawBufferPointer,
-    progress: inout HandshakeProgress
+    _ offer: Offer, _ context: TLSContext, prepared: consuming Handshake13?,
+    output: UnsafeMutableRawBufferPointer, progress: inout HandshakeProgress
   ) -> Handshake13? {
     guard let agreement = Agreement(offer, context) else { return nil }
-    var begun = Handshake13(context, agreement.served)
+    var begun = prepared.take() ?? Handshake13(context, agreement.served)
     let isBegun = withUnsafeTemporaryAllocation(byteCount: FlightSecrets.byteCount, alignment: 16) { memory in
       defer { OPENSSL_cleanse(memory.baseAddress, memory.count) }
       let secrets = FlightSecrets(memory: memory.baseAddress!)
@@ -56,6 +69,9 @@ struct Handshake13: ~Copyable {
       signer = offer.schemes.flatMap { agreement.served.signer(for: $0) }
       guard signer != nil else { return false }
     }
+    guard memory.holdsExchange(for: agreement) || memory.exchange(agreement, context.library) else {
+      return false
+    }
     remember(offer, agreement, isResumed: ticket != nil)
     var flight = ServerFlight(
       offer, agreement, context, ticket: ticket, signer: signer, secrets: secrets, output: output)
@@ -65,6 +81,7 @@ struct Handshake13: ~Copyable {
   }
 
   private func remember(_ offer: Offer, _ agreement: Agreement, isResumed: Bool) {
+    state.pointee.isBegun = true
     state.pointee.suite = agreement.suite
     state.pointee.isResumed = isResumed
     state.pointee.owesTicket = context.ticketKeys != nil && offer.takesTickets
@@ -79,6 +96,7 @@ struct Handshake13: ~Copyable {
     _ alert: UInt8, _ output: UnsafeMutableRawBufferPointer, _ progress: inout HandshakeProgress
   ) -> Bool {
     let failure = TLSFailure.recordError(alert: alert)
+    state.pointee.isBegun = true
     state.pointee.phase = .failed(failure)
     progress.step = .failed(failure)
     guard output.count >= 7 else { return true }

@@ -10,6 +10,8 @@ struct HandshakeState {
   }
 
   var phase = Phase.waiting
+  /// False exactly when the ClientHello is still to be answered.
+  var isBegun = false
   /// Index of a `RecordSuite`.
   var suite: UInt8 = 0
   var isResumed = false
@@ -18,6 +20,10 @@ struct HandshakeState {
   /// Into the configuration's application protocols; -1 for none.
   var protocolIndex: Int32 = -1
   var nameCount: UInt8 = 0
+  /// Of the key exchange: the group, and the lengths of the two shares; 0 as long as it hasn't been made.
+  var group: UInt16 = 0
+  var shareCount: UInt8 = 0
+  var clientShareCount: UInt8 = 0
   /// Records that were opened with the client's handshake key.
   var received: UInt64 = 0
   /// Records that brought nothing.
@@ -53,7 +59,11 @@ struct HandshakeMemory: ~Copyable {
     case header = 328
     /// The server name that the client sent.
     case name = 336
-    case end = 592
+    /// The key exchange: its secret, our share, and the client's.
+    case shared = 592
+    case share = 624
+    case clientShare = 696
+    case end = 768
   }
 
   static var byteCount: Int { MemoryLayout<HandshakeState>.stride + Place.end.rawValue }
@@ -84,6 +94,8 @@ struct HandshakeMemory: ~Copyable {
 
   /// Wipes what the handshake alone needed.
   func wipeSecrets() { OPENSSL_cleanse(self[.key], Place.header.rawValue) }
+
+  func wipeExchange() { OPENSSL_cleanse(self[.shared], Int(COPENSSL_SHARED_COUNT)) }
 
   func dropPartial() {
     guard let partial = state.pointee.partial else { return }

@@ -2,7 +2,7 @@ internal import COpenSSL
 
 // The key schedule.
 extension ServerFlight {
-  func deriveHandshakeSecrets() {
+  func deriveHandshakeSecrets(from memory: borrowing HandshakeMemory) {
     let (schedule, secrets) = (schedule, secrets)
     if ticket != nil {
       schedule.with(secrets[.early]) { schedule.deriveOfNothing($0, "derived", into: secrets[.salt]) }
@@ -11,8 +11,9 @@ extension ServerFlight {
         secrets[.salt].copyMemory(from: $0.baseAddress!, byteCount: $0.count)
       }
     }
-    let shared = UnsafeRawBufferPointer(start: secrets[.shared], count: Int(COPENSSL_SHARED_COUNT))
-    schedule.extract(shared, secrets[.salt], into: secrets[.main])
+    schedule.extract(
+      memory.bytes(.shared, Int(COPENSSL_SHARED_COUNT)), secrets[.salt], into: secrets[.main])
+    memory.wipeExchange()
     let hash = peek()
     schedule.with(secrets[.main]) {
       schedule.derive($0, "c hs traffic", hash, into: secrets[.clientHandshake])

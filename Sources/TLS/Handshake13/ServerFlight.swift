@@ -38,14 +38,14 @@ struct ServerFlight {
   mutating func write(to memory: borrowing HandshakeMemory) -> Bool {
     copenssl_hash_start(&transcript, shape.secretCount)
     copenssl_hash_add(&transcript, offer.message.baseAddress, offer.message.count)
-    guard secrets.draw(context.library), writeServerHello() else { return false }
+    guard secrets.draw(context.library), writeServerHello(memory) else { return false }
     // For what stands between, which takes the first records for TLS 1.2's (appendix D.4).
     if !offer.sessionID.isEmpty {
       writer.number(Int(ContentType.changeCipherSpec), 1)
       writer.number(0x0303, 2)
       writer.part(2) { $0.number(1, 1) }
     }
-    deriveHandshakeSecrets()
+    deriveHandshakeSecrets(from: memory)
     guard writeEncrypted() else { return false }
     deriveApplicationSecrets(to: memory)
     deriveClientsFinish(to: memory)
@@ -77,9 +77,8 @@ struct ServerFlight {
 
 // The ServerHello (section 4.1.3).
 extension ServerFlight {
-  private mutating func writeServerHello() -> Bool {
-    let shareCount = exchange()
-    guard shareCount > 0 else { return false }
+  private mutating func writeServerHello(_ memory: borrowing HandshakeMemory) -> Bool {
+    let share = memory.bytes(.share, Int(memory.state.pointee.shareCount))
     let record = writer.openRecord(ContentType.handshake)
     let isWritten = message(HandshakeType.serverHello) { flight in
       flight.writer.number(0x0303, 2)
@@ -88,7 +87,7 @@ extension ServerFlight {
       flight.writer.number(Int(flight.shape.suite.id), 2)
       flight.writer.number(0, 1)
       let extensions = flight.writer.open(2)
-      flight.writeHelloExtensions(shareCount)
+      flight.writeHelloExtensions(share)
       flight.writer.close(extensions, 2)
       return true
     }
@@ -96,27 +95,18 @@ extension ServerFlight {
     return isWritten
   }
 
-  private mutating func writeHelloExtensions(_ shareCount: Int) {
+  private mutating func writeHelloExtensions(_ share: UnsafeRawBufferPointer) {
     writer.number(ExtensionType.versions, 2)
     writer.part(2) { $0.number(0x0304, 2) }
     writer.number(ExtensionType.shares, 2)
-    let (group, share) = (Int(agreement.group), secrets[.share])
+    let group = Int(agreement.group)
     writer.part(2) {
       $0.number(group, 2)
-      $0.part(2) { $0.bytes(share, shareCount) }
+      $0.part(2) { $0.bytes(share) }
     }
     guard let ticket else { return }
     writer.number(ExtensionType.preSharedKey, 2)
     writer.part(2) { $0.number(ticket, 2) }
-  }
-
-  /// Makes our share and the shared secret.
-  /// - Returns: the share's length; 0 when that fails, as with a client's share that isn't fit.
-  private func exchange() -> Int {
-    let make = agreement.group == HandshakeRules.p256 ? copenssl_share_p256 : copenssl_share_x25519
-    return make(
-      context.library.derivations, secrets.privateKey, agreement.share.octets, agreement.share.count,
-      secrets[.share].octets, secrets[.shared].octets)
   }
 }
 
