@@ -133,7 +133,7 @@ def test_an_expired_list_is_warned_about_and_refuses_all(tidegate, certificates,
     made = settings(certificates, authority, backend, place)
     proxy = tidegate(made)
     said = 'the list of "CN=Clients" expired on 2024-02-01T00:00:00Z: its clients are refused'
-    assert f"{place}: {said}" in proxy.stderr()
+    eventually(lambda: f"{place}: {said}" in proxy.stderr(), what="the warning")
     assert enter(made, certificates, member) is None
     checked = command("check", "--config", proxy.config)
     assert checked.returncode == 0 and said in checked.stdout + checked.stderr
@@ -149,7 +149,8 @@ def test_an_authority_without_a_list_is_warned_about(tidegate, certificates, aut
     made = settings(certificates, authority, backend, current)
     made["listeners"][0]["tls"]["client_ca"] = str(bundle)
     proxy = tidegate(made)
-    assert f'{current}: no list of "CN=Other": its clients are refused' in proxy.stderr()
+    eventually(
+        lambda: f'{current}: no list of "CN=Other": its clients are refused' in proxy.stderr(), what="the warning")
 
 
 def test_a_list_that_is_none_is_an_error_with_its_place(tidegate, certificates, authority, folder, backend, current):
