@@ -208,11 +208,11 @@ def test_many_records_that_arent_whole_leave_buffers_for_others(scarce, count):
         record = client.leaving.read()
         client.peer.sendall(record[:count])
         halves.append((client, served, record[count:]))
-    client = matrix.dial("wss 1.3")
-    served, _, _ = open_pair(client, backend)
+    whole = matrix.dial("wss 1.3")
+    served_whole, _, _ = open_pair(whole, backend)
     for length in [1, 20_000, 300_000]:
         data = os.urandom(length)
-        for sender, receiver in [(client, served), (served, client)]:
+        for sender, receiver in [(whole, served_whole), (served_whole, whole)]:
             with meanwhile(lambda: sender.sendall(data)):
                 assert read_exactly(receiver, length) == data
     # Nothing of the others is lost, however small the pieces of their rest.
@@ -223,8 +223,7 @@ def test_many_records_that_arent_whole_leave_buffers_for_others(scarce, count):
         assert read_exactly(served, len(message)) == message
     for client, served, rest in halves[::2]:
         client.peer.sendall(rest[:1])
-    for client, served, _ in halves:
+    for client, served, _ in [*halves, (whole, served_whole, b"")]:
         client.close()
         outcome(served)
         served.close()
-    served.close()
