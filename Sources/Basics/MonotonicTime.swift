@@ -26,13 +26,14 @@ public struct MonotonicTime: Comparable, Hashable, Sendable {
 
 extension Duration {
   /// Whole nanoseconds from 0 to `UInt64.max`; negative durations are 0.
+  ///
+  /// A duration is an integer of 128 bits, of 10^-18 s. Its `components` take two divisions of that width by calls into
+  /// the library; this takes one of 128 by 64 bits.
   @inlinable public var clampedNanoseconds: UInt64 {
-    let (seconds, attoseconds) = components
-    guard seconds >= 0, attoseconds >= 0 else { return 0 }
-    let (whole, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000_000)
-    guard !overflow else { return .max }
-    let (sum, overflow2) = whole.addingReportingOverflow(UInt64(attoseconds) / 1_000_000_000)
-    return overflow2 ? .max : sum
+    let (high, low) = (_high, _low)
+    guard high >= 0 else { return 0 }
+    guard high < 1_000_000_000 else { return .max }
+    return UInt64(1_000_000_000).dividingFullWidth((UInt64(high), low)).quotient
   }
 
   /// Seconds as a floating-point number, for logs and metrics.

@@ -121,10 +121,19 @@ public protocol IOEngine: ~Copyable {
   /// Closes the socket. With `reset` the peer gets an RST, and what wasn't sent is dropped.
   mutating func close(_ socket: SocketHandle, reset: Bool, _ token: CompletionToken)
 
+  /// Says that nothing waits for the operation begun last on this socket, and that it completes at once, most likely:
+  /// its completion need not end a wait.
+  mutating func expectsNothing(of socket: SocketHandle)
+
   /// Opens a socket and connects it. The handle is the caller's at once and must be closed whatever comes of
   /// the connect; nil when the engine has no socket left.
-  /// - Parameter beside: the connection's other socket; both are kept on the same ring.
-  mutating func connect(to address: Endpoint, beside: SocketHandle, _ token: CompletionToken) -> SocketHandle?
+  /// - Parameters:
+  ///   - beside: the connection's other socket; both are kept on the same ring.
+  ///   - isFollowed: a send on it is begun at once, and goes out as soon as the socket is connected. One completion tells
+  ///     of both: the connect's when that has failed, else the send's.
+  mutating func connect(
+    to address: Endpoint, beside: SocketHandle, isFollowed: Bool, _ token: CompletionToken
+  ) -> SocketHandle?
 
   /// Hands the operations to the kernel and waits for completions until `deadline` (nil: as long as it takes;
   /// the past: not at all).
@@ -134,6 +143,10 @@ public protocol IOEngine: ~Copyable {
   /// Hands the operations to the kernel ahead of a piece of work that takes long. What comes of them is seen after
   /// the next `submitAndWait`.
   mutating func submit()
+
+  /// True exactly when something has happened since the last `submitAndWait` that the next one brings, operations that
+  /// complete at once aside.
+  var hasArrivals: Bool { get }
 
   /// The next completion that has come; nil when the worker has seen all of them.
   mutating func nextCompletion() -> Completion?

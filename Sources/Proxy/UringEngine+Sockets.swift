@@ -64,12 +64,14 @@ extension UringEngine {
     }
   }
 
+  public mutating func expectsNothing(of socket: SocketHandle) { members[socket.ring].quiet += 1 }
+
   public mutating func connect(
-    to address: Endpoint, beside: SocketHandle, _ token: CompletionToken
+    to address: Endpoint, beside: SocketHandle, isFollowed: Bool, _ token: CompletionToken
   ) -> SocketHandle? {
     guard let (ring, slot) = takeOutgoing(beside) else { return nil }
     members[ring].ring.connect(
-      slot, to: SocketAddress(address), userData: token.rawValue)
+      slot, to: SocketAddress(address), isFollowed: isFollowed, userData: token.rawValue)
     return SocketHandle(ring: ring, slot: slot)
   }
 

@@ -32,18 +32,27 @@ extension UringEngine {
       members[ring].ring.releaseEntries()
     }
     let wait = waiting(until: deadline)
-    if !enterOthers() && wait.wait {
+    let batch = hasWindow ? batch : nil
+    if !enterOthers(batch) && wait.wait {
       waitForAll(wait.nanoseconds, batch)
     } else {
       enterIfNeeded(0)
     }
-    for ring in 0..<ringCount { members[ring].ring.findEntries() }
+    for ring in 0..<ringCount {
+      members[ring].ring.findEntries()
+      members[ring].quiet = 0
+    }
     current = 0
     now = Self.clock()
   }
 
   public mutating func submit() {
     for ring in 0..<ringCount { members[ring].ring.submit() }
+  }
+
+  public var hasArrivals: Bool {
+    for ring in 0..<ringCount where members[ring].ring.hasWork { return true }
+    return false
   }
 
   /// Whether to wait, and how long at most.
@@ -56,34 +65,52 @@ extension UringEngine {
   }
 
   /// Hands over and fetches on all rings but the first. True exactly when that brought something to look at.
-  private mutating func enterOthers() -> Bool {
+  private mutating func enterOthers(_ batch: CompletionCoalescing.Batch?) -> Bool {
     var isReady = false
     for ring in 1..<ringCount {
       enterIfNeeded(ring)
-      if members[ring].ring.isReady { isReady = true }
+      if endsWait(ring, batch) { isReady = true }
     }
     return isReady
+  }
+
+  /// Whether something has come on a ring that is to be looked at now.
+  private func endsWait(_ ring: Int, _ batch: CompletionCoalescing.Batch?) -> Bool {
+    members[ring].ring.hasWork || members[ring].ring.entryCount > (batch == nil ? 0 : members[ring].quiet)
   }
 
   /// Waits on the first ring, while the others signal what comes. What had come before they did isn't signalled:
   /// then there is no wait.
   private mutating func waitForAll(_ nanoseconds: UInt64?, _ batch: CompletionCoalescing.Batch?) {
     var isReady = false
+    var quiet = 0
     for ring in 1..<ringCount {
       members[ring].ring.setSignalling(true)
-      if members[ring].ring.isReady { isReady = true }
+      if endsWait(ring, batch) { isReady = true }
+      quiet += members[ring].quiet
     }
     if ringCount > 1 && !areRingsArmed { armRings() }
-    if !isReady, hasWindow, let batch {
-      let window = UInt32(clamping: batch.window.clampedNanoseconds / 1000)
-      members[0].ring.enter(waitFor: UInt32(clamping: batch.count), window: window, nanoseconds: nanoseconds)
+    if isReady {
+      members[0].ring.enter(waitFor: 0, nanoseconds: nanoseconds)
+    } else if let batch, batch.count > 1 || quiet + members[0].quiet > 0 {
+      wait(for: batch, nanoseconds, quietElsewhere: quiet > 0)
     } else {
-      members[0].ring.enter(waitFor: isReady ? 0 : 1, nanoseconds: nanoseconds)
+      members[0].ring.enter(waitFor: 1, nanoseconds: nanoseconds)
     }
     for ring in 1..<ringCount {
       members[ring].ring.setSignalling(false)
       enterIfNeeded(ring)
     }
+  }
+
+  /// Waits for a batch, and for the quiet operations' completions besides.
+  private mutating func wait(
+    for batch: CompletionCoalescing.Batch, _ nanoseconds: UInt64?, quietElsewhere: Bool
+  ) {
+    let window = min(batch.window.clampedNanoseconds, nanoseconds ?? .max)
+    members[0].ring.enter(
+      waitFor: UInt32(clamping: batch.count + members[0].quiet), window: UInt32(clamping: window / 1000),
+      nanoseconds: quietElsewhere ? window : nanoseconds)
   }
 
   private mutating func enterIfNeeded(_ ring: Int) {

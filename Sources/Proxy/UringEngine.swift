@@ -68,6 +68,8 @@ public struct UringEngine: ~Copyable, IOEngine {
     var ring: Ring
     var provided: BufferRing
     var table: DescriptorTable
+    /// Operations begun since the last wait that complete at once and that nothing waits for.
+    var quiet = 0
     /// Accepts that are armed: each may take a slot.
     var armedAccepts = 0
     /// True exactly while accepting has stopped for want of slots.

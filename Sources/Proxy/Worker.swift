@@ -40,6 +40,10 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
   var coalescing: CompletionCoalescing
   /// Where heads are rewritten.
   var scratch: [UInt8] = []
+  /// True exactly when this turn sends something of a live connection.
+  var hasRelayed = false
+  /// Wraps: only neighbours are told apart.
+  var turnNumber: UInt16 = 0
   /// The instant of this turn.
   var now: MonotonicTime
   var isPaused = false
@@ -90,6 +94,8 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
   public mutating func turn() -> Bool {
     engine.submitAndWait(until: nextLook(), for: coalescing.batch(within: topology.settings.relay.coalesce))
     now = engine.now
+    hasRelayed = false
+    turnNumber &+= 1
     var completions = 0
     while let completion = engine.nextCompletion() {
       dispatch(completion)

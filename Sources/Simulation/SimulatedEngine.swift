@@ -66,7 +66,10 @@ public struct SimulatedEngine: ~Copyable, IOEngine {
     _ handle: SocketHandle, _ queue: borrowing BufferQueue, isLast: Bool, _ token: CompletionToken
   ) -> Int {
     guard let socket = world.socket(handle, for: "send") else { return 0 }
-    if !socket.isConnected { world.violate("send on socket #\(socket.id), which isn't connected") }
+    if !socket.isConnected && !socket.awaitsSend {
+      world.violate("send on socket #\(socket.id), which isn't connected")
+    }
+    socket.awaitsSend = false
     world.begin(.send, token, on: socket)
     var parts: [BuffersInFlight.Part] = []
     var next = queue.head
@@ -118,16 +121,19 @@ public struct SimulatedEngine: ~Copyable, IOEngine {
     world.schedule(.close(socket, reset: reset, token))
   }
 
+  /// Every completion ends a wait here.
+  public func expectsNothing(of socket: SocketHandle) {}
+
   // MARK: Connecting and waiting
 
   public mutating func connect(
-    to address: Endpoint, beside: SocketHandle, _ token: CompletionToken
+    to address: Endpoint, beside: SocketHandle, isFollowed: Bool, _ token: CompletionToken
   ) -> SocketHandle? {
     if !beside.isNone, world.socket(beside, for: "connect beside") == nil { return nil }
     let socket = world.makeSocket(.nobody)
     guard world.open(socket) else { return nil }
     world.begin(.connect, token, on: socket)
-    world.startConnect(socket, to: address, token)
+    world.startConnect(socket, to: address, isFollowed: isFollowed, token)
     return socket.handle
   }
 
@@ -138,6 +144,8 @@ public struct SimulatedEngine: ~Copyable, IOEngine {
 
   /// Operations begin at once here.
   public mutating func submit() {}
+
+  public var hasArrivals: Bool { world.events.nextTime.map { $0 <= world.now } ?? false }
 
   public mutating func nextCompletion() -> Completion? { world.takeReady() }
 }

@@ -108,13 +108,19 @@ extension SimulatedWorld {
     }
   }
 
-  private func endSend(_ socket: SimulatedSocket, _ result: Int32, _ pool: borrowing BufferPool) {
+  func endSend(_ socket: SimulatedSocket, _ result: Int32, _ pool: borrowing BufferPool) {
+    guard let token = socket.sending?.token else { return }
+    dropSend(socket, pool)
+    complete(token, result, on: socket)
+  }
+
+  /// Gives the buffers of the send in flight back to the worker.
+  func dropSend(_ socket: SimulatedSocket, _ pool: borrowing BufferPool) {
     guard let send = socket.sending else { return }
     socket.sending = nil
     if !held.release(send.parts, in: pool) {
       violate("a buffer of a send in flight on socket #\(socket.id) was touched")
     }
-    complete(send.token, result, on: socket)
   }
 
   func finishProxySide(_ socket: SimulatedSocket, _ token: CompletionToken) {
@@ -132,14 +138,15 @@ extension SimulatedWorld {
     _ pool: borrowing BufferPool
   ) {
     let isFirst = chance(0.5)
-    let isFound =
-      socket.receiving?.token == target || socket.sending?.token == target || socket.connecting == target
+    // A send that is to follow a connect hasn't begun, and is not to be found.
+    let isSending = socket.connecting == nil && socket.sending?.token == target
+    let isFound = socket.receiving?.token == target || isSending || socket.connecting == target
     if isFirst { complete(token, isFound ? 0 : -ENOENT, on: socket) }
     if socket.receiving?.token == target { endReceive(socket, -ECANCELED) }
-    if let send = socket.sending, send.token == target {
+    if isSending, let send = socket.sending {
       endSend(socket, send.sent > 0 ? Int32(send.sent) : -ECANCELED, pool)
     }
-    if socket.connecting == target { endConnect(socket, target, -ECANCELED) }
+    if socket.connecting == target { endConnect(socket, target, -ECANCELED, pool) }
     if !isFirst { complete(token, isFound ? 0 : -ENOENT, on: socket) }
   }
 

@@ -52,8 +52,11 @@ extension SimulatedWorld {
   // MARK: Connecting to backends
 
   /// Decides what becomes of a connect, and when.
-  func startConnect(_ socket: SimulatedSocket, to address: Endpoint, _ token: CompletionToken) {
+  func startConnect(
+    _ socket: SimulatedSocket, to address: Endpoint, isFollowed: Bool, _ token: CompletionToken
+  ) {
     socket.connecting = token
+    socket.awaitsSend = isFollowed
     let port = backendEndpoints.firstIndex(of: address)
     if port == nil || chance(faults.connectsRefused) {
       connectFaults += 1
@@ -66,8 +69,11 @@ extension SimulatedWorld {
     schedule(.connect(socket, token, result: 0), in: 10...2000)
   }
 
-  func endConnect(_ socket: SimulatedSocket, _ token: CompletionToken, _ result: Int32) {
+  func endConnect(
+    _ socket: SimulatedSocket, _ token: CompletionToken, _ result: Int32, _ pool: borrowing BufferPool
+  ) {
     guard socket.connecting == token else { return }
+    if socket.awaitsSend { violate("no send has followed the connect of socket #\(socket.id)") }
     socket.connecting = nil
     if result == 0 {
       socket.isConnected = true
@@ -76,6 +82,20 @@ extension SimulatedWorld {
       backends.append(backend)
       backend.wake(in: self)
     }
-    complete(token, result, on: socket)
+    guard let follower = socket.sending?.token else { return complete(token, result, on: socket) }
+    // One completion tells of both.
+    if result == 0 {
+      forget(token, of: socket)
+      poke(socket)
+    } else {
+      forget(follower, of: socket)
+      dropSend(socket, pool)
+      complete(token, result, on: socket)
+    }
+  }
+
+  private func forget(_ token: CompletionToken, of socket: SimulatedSocket) {
+    tokens.remove(token)
+    socket.forget(token)
   }
 }

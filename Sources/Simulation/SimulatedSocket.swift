@@ -52,6 +52,8 @@ final class SimulatedSocket {
   var peerSeesReset = false
 
   var isConnected = false
+  /// True exactly when a send is to be begun before the connect is over.
+  var awaitsSend = false
   var receiving: Receive?
   var sending: Send?
   var connecting: CompletionToken?
@@ -81,7 +83,9 @@ final class SimulatedSocket {
   }
 
   var isReadable: Bool { !toProxy.isEmpty || peerFinished || wasReset }
-  var isWritable: Bool { toPeer.count < capacity || wasReset || proxyFinished || peerClosed }
+  var isWritable: Bool {
+    isConnected && (toPeer.count < capacity || wasReset || proxyFinished || peerClosed)
+  }
 
   /// The error or the end that a receive gets when no bytes are left.
   func takeReceiveEnd() -> Int32 {

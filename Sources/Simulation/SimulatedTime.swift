@@ -60,7 +60,7 @@ extension SimulatedWorld {
     case .send(let socket, let sequence): sendSome(socket, sequence, pool)
     case .shutdown(let socket, let token): finishProxySide(socket, token)
     case .address(let socket, let token): complete(token, chance(faults.droughts) ? -EMFILE : 0, on: socket)
-    case .connect(let socket, let token, let result): endConnect(socket, token, result)
+    case .connect(let socket, let token, let result): endConnect(socket, token, result, pool)
     case .cancel(let socket, let target, let token): cancel(socket, target, token, pool)
     case .close(let socket, let reset, let token): startClose(socket, reset, token)
     }

@@ -78,14 +78,20 @@ extension Ring {
   /// Opens a socket in an empty slot and connects it. There is one completion: the first failure, or success.
   ///
   /// The links before the last post only when they fail, and then the kernel posts none for the links behind.
-  public mutating func connect(_ slot: UInt32, to address: SocketAddress, userData: UInt64) {
-    reserve(3)
+  /// - Parameter isFollowed: the next operation prepared is a send on it: the last link, with a completion of its own. The
+  ///   server's SYN-ACK is acknowledged with its bytes.
+  public mutating func connect(
+    _ slot: UInt32, to address: SocketAddress, isFollowed: Bool = false, userData: UInt64
+  ) {
+    reserve(isFollowed ? 5 : 3)
     let quiet = curing_link | curing_skip_success
     curing_socket(entry(claim()), slot, Int32(address.family), quiet, userData)
     if address.isIP { curing_set_no_delay(entry(claim()), slot, quiet, userData) }
+    if address.isIP && isFollowed { curing_set_late_ack(entry(claim()), slot, quiet, userData) }
     let index = claim()
     operands[index].address = address.storage
-    curing_connect(entry(index), slot, operands + index, address.length, userData)
+    curing_connect(
+      entry(index), slot, operands + index, address.length, isFollowed ? quiet : 0, userData)
   }
 
   /// Always done by a kernel thread of its own: see `install` for a cheaper way.

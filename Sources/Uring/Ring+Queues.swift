@@ -57,7 +57,10 @@ extension Ring {
   /// Looks which completions have come.
   @inlinable public mutating func findEntries() { tail = curing_completion_tail(raw) }
 
-  @inlinable public var hasEntries: Bool { curing_completion_tail(raw) != head }
+  @inlinable public var hasEntries: Bool { entryCount > 0 }
+
+  /// Completions that have come and haven't been looked at.
+  @inlinable public var entryCount: Int { Int(curing_completion_tail(raw) &- head) }
 
   /// True exactly when there is something to look at, or an enter would bring it.
   @inlinable public var isReady: Bool { hasEntries || hasWork }

@@ -96,9 +96,10 @@ final class UringEngineDriver {
   }
 
   func connect(
-    to endpoint: Endpoint, beside socket: SocketHandle = .none, _ index: UInt32 = 0
+    to endpoint: Endpoint, beside socket: SocketHandle = .none, isFollowed: Bool = false, _ index: UInt32 = 0
   ) -> SocketHandle? {
-    engine.connect(to: endpoint, beside: socket, Self.token(.backendConnect, index))
+    engine.connect(
+      to: endpoint, beside: socket, isFollowed: isFollowed, Self.token(.backendConnect, index))
   }
 
   /// A connect to the engine's own listener.

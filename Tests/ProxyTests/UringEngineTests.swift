@@ -144,27 +144,6 @@ import Uring
     #expect(driver.nextRaw() == nil)
   }
 
-  @Test func `a batch is waited for until its window ends, and then for one completion`() throws {
-    let driver = try Driver()
-    let hasWindow = driver.engine.hasWindow
-    try #require(hasWindow, "Linux 6.12 has it")
-    let (client, socket) = try driver.accept()
-    driver.settle()
-    driver.engine.receive(socket, multishot: true, Driver.token(.clientReceive))
-    driver.poll()
-    let start = driver.now
-    let batch = CompletionCoalescing.Batch(count: 2, window: .milliseconds(20))
-    client.write([1])
-    driver.engine.submitAndWait(until: start + .seconds(5), for: batch)
-    #expect(driver.now >= start + .milliseconds(20))
-    #expect(driver.nextRaw() != nil)
-    // Nothing comes within the window: it isn't over.
-    let later = driver.now
-    driver.engine.submitAndWait(until: later + .milliseconds(60), for: batch)
-    #expect(driver.now >= later + .milliseconds(60))
-    #expect(driver.nextRaw() == nil)
-  }
-
   @Test func `more operations than the submission queue has room for all reach the kernel`() throws {
     let driver = try Driver(submissions: 8)
     let (client, socket) = try driver.accept()

@@ -88,7 +88,10 @@ struct TinyRelay: ~Copyable, SimulatedDriver {
     pair.pointee.id = id
     pair.pointee.legs[0].socket = socket
     let address = Simulation.backendEndpoints[Int(id.index) % 3]
-    guard let backend = engine.connect(to: address, beside: socket, token(.backendConnect, pair)) else {
+    guard
+      let backend = engine.connect(
+        to: address, beside: socket, isFollowed: false, token(.backendConnect, pair))
+    else {
       return pair.pointee.isLeaving = true
     }
     pair.pointee.legs[1].socket = backend

@@ -213,6 +213,12 @@ static inline void curing_set_no_delay(struct io_uring_sqe *sqe, uint32_t slot, 
   curing_set_option(sqe, slot, IPPROTO_TCP, TCP_NODELAY, &enabled, sizeof enabled, flags, user_data);
 }
 
+/* The server's SYN-ACK isn't acknowledged by itself, but with the first bytes sent, or after a fifth of a second. */
+static inline void curing_set_late_ack(struct io_uring_sqe *sqe, uint32_t slot, uint8_t flags, uint64_t user_data) {
+  static const int disabled = 0;
+  curing_set_option(sqe, slot, IPPROTO_TCP, TCP_QUICKACK, &disabled, sizeof disabled, flags, user_data);
+}
+
 /* Makes of a close a reset. */
 static inline void curing_set_abort(struct io_uring_sqe *sqe, uint32_t slot, uint8_t flags, uint64_t user_data) {
   static const struct linger abort = {.l_onoff = 1, .l_linger = 0};
@@ -220,10 +226,10 @@ static inline void curing_set_abort(struct io_uring_sqe *sqe, uint32_t slot, uin
 }
 
 static inline void curing_connect(
-    struct io_uring_sqe *sqe, uint32_t slot, const struct curing_operand *operand, uint32_t length,
+    struct io_uring_sqe *sqe, uint32_t slot, const struct curing_operand *operand, uint32_t length, uint8_t flags,
     uint64_t user_data) {
   curing_fill(
-      sqe, IORING_OP_CONNECT, IOSQE_FIXED_FILE, (int)slot, &operand->address, 0, length, user_data);
+      sqe, IORING_OP_CONNECT, flags | IOSQE_FIXED_FILE, (int)slot, &operand->address, 0, length, user_data);
 }
 
 static inline void curing_shutdown(struct io_uring_sqe *sqe, uint32_t slot, uint64_t user_data) {

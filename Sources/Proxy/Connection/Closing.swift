@@ -112,6 +112,7 @@ extension Worker where Engine: ~Copyable {
     c.leg(side).pointee.closeInFlight = true
     c.leg(side).pointee.inFlight += 1
     engine.close(c.leg(side).pointee.socket, reset: c.pointee.isReset, token(side.close, c))
+    if c.pointee.phase == .closing { engine.expectsNothing(of: c.leg(side).pointee.socket) }
   }
 
   mutating func socketClosed(_ c: ConnectionPointer, _ side: Side) {

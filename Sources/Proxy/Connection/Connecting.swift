@@ -16,8 +16,12 @@ extension Worker where Engine: ~Copyable {
     guard let pool = c.pointee.pool, Int(c.pointee.attempts) < pool.settings.retry.attempts,
       let (backend, place) = pool.choose(avoiding: c.pointee.triedBackends, using: &random)
     else { return refuse(c, .serviceUnavailable, .unreachable, by: .backend) }
+    // A stream's header goes along with what the client sends meanwhile.
+    let isFollowed =
+      c.pointee.exchange != .stream && !c.pointee.isIntroductionDue && !c.pointee.backend.toSend.isEmpty
     let socket = engine.connect(
-      to: backend.settings.address, beside: c.pointee.client.socket, token(.backendConnect, c))
+      to: backend.settings.address, beside: c.pointee.client.socket, isFollowed: isFollowed,
+      token(.backendConnect, c))
     guard let socket else {
       counters.add(.descriptorsExhausted)
       backend.leave()
@@ -30,14 +34,18 @@ extension Worker where Engine: ~Copyable {
     c.pointee.backend.socket = socket
     c.pointee.backend.connectInFlight = true
     c.pointee.backend.inFlight += 1
+    if isFollowed { startSend(c, .backend) }
     timers.set(c.pointee.id.index, at: now + topology.settings.deadlines.connecting)
   }
 
   mutating func connected(_ c: ConnectionPointer, _ result: Int32) {
     c.pointee.backend.inFlight -= 1
     c.pointee.backend.connectInFlight = false
+    // What was to follow is still to be sent, to another backend.
+    if result < 0 && c.pointee.backend.isSending { sendIsOver(c, .backend) }
     guard c.pointee.phase == .connecting, !c.pointee.backend.isLeaving else { return }
     guard result >= 0, let backend = c.pointee.chosen else { return connectFailed(c) }
+    c.pointee.backend.sendingSince = turnNumber
     backend.counters[shared.index].add(.connections)
     // The head and what came with it were counted before it was known for whom they are.
     backend.counters[shared.index].add(.bytesToBackend, c.pointee.bytesFromClient)

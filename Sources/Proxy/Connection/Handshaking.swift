@@ -6,9 +6,11 @@ internal import Telemetry
 
 /// Phase 3: TLS, from a queue within the turn's budget, so that live connections go first.
 extension Worker where Engine: ~Copyable {
-  /// A turn begins no other step of a handshake after this: full ones take longer, so it is one of them or a
-  /// few cheap ones, and live connections wait for no more.
+  /// A turn begins no other step of a handshake after this when something has come meanwhile: full ones take longer,
+  /// so it is one of them or a few cheap ones, and live connections wait for no more.
   static var handshakeBudget: Duration { .microseconds(35) }
+  /// And after this whatever happens: what has been answered is to be sent.
+  static var handshakeBudgetAlone: Duration { .microseconds(250) }
 
   mutating func startHandshaking(_ c: ConnectionPointer) {
     enter(c, .handshaking, for: topology.settings.deadlines.handshaking)
@@ -31,10 +33,11 @@ extension Worker where Engine: ~Copyable {
   mutating func runHandshakes() {
     guard handshakesQueued > 0 else { return }
     // What live connections are to be sent doesn't wait for a handshake.
-    engine.submit()
+    if hasRelayed { engine.submit() }
     var clock = engine.readClock()
     var work = engine.readWorkClock()
     let end = clock + Self.handshakeBudget
+    let endAlone = clock + Self.handshakeBudgetAlone
     repeat {
       guard let id = takeHandshake(clock) else { return }
       guard let c = connections.pointer(id), c.pointee.isQueued else { continue }
@@ -55,7 +58,7 @@ extension Worker where Engine: ~Copyable {
       handshakeStepped(c, step)
       updateReceiving(c, .client)
       continueClosing(id)
-    } while clock < end
+    } while clock < end || clock < endAlone && !engine.hasArrivals
   }
 
   /// Charges a step with the CPU that it has had; the rest of its time it has waited for it.

@@ -46,6 +46,10 @@ struct Leg {
   /// Buffers at the head of `toSend` that the kernel is sending; 0 when no send is in flight.
   var sendingCount: UInt8 = 0
   var sendingBytes: UInt32 = 0
+  /// The turn in which it began.
+  var sendingSince: UInt16 = 0
+  /// True exactly when the last send wasn't over by the next turn: the peer reads slowly.
+  var isSlow = false
   /// Operations in flight, all kinds. The socket's slot is released when this is zero.
   var inFlight: UInt8 = 0
 

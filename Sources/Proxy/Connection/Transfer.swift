@@ -123,6 +123,9 @@ extension Worker where Engine: ~Copyable {
 
   // MARK: Sending
 
+  /// So much nearly always finds room in a socket at once.
+  private static var quietBytes: UInt32 { 16384 }
+
   /// Sends what is there to be sent, one send at a time; then FIN, where it has been requested.
   mutating func flush(_ c: ConnectionPointer, _ side: Side) {
     guard c.leg(side).pointee.isOpen, !c.leg(side).pointee.isSending, !c.leg(side).pointee.isLeaving,
@@ -143,7 +146,7 @@ extension Worker where Engine: ~Copyable {
     }
   }
 
-  private mutating func startSend(_ c: ConnectionPointer, _ side: Side) {
+  mutating func startSend(_ c: ConnectionPointer, _ side: Side) {
     // Where the peer has finished, we close instead; with bytes unread that drops what hasn't left yet.
     let isLast = c.leg(side).pointee.finishRequested && !c.leg(side).pointee.peerFinished
     let count = engine.send(
@@ -158,17 +161,29 @@ extension Worker where Engine: ~Copyable {
     c.leg(side).pointee.sendingCount = UInt8(count)
     c.leg(side).pointee.sendingBytes = UInt32(bytes)
     c.leg(side).pointee.inFlight += 1
+    c.leg(side).pointee.sendingSince = turnNumber
+    if c.pointee.phase == .relaying { hasRelayed = true }
+    if isQuiet(c, side) { engine.expectsNothing(of: c.leg(side).pointee.socket) }
+  }
+
+  /// True exactly when nothing follows a send that has begun, and it is over at once, most likely.
+  private func isQuiet(_ c: ConnectionPointer, _ side: Side) -> Bool {
+    c.leg(side).pointee.sendingBytes == c.leg(side).pointee.toSend.byteCount
+      && c.leg(side).pointee.sendingBytes <= Self.quietBytes && !c.leg(side).pointee.finishRequested
+      && !c.leg(side).pointee.isSlow && !c.leg(side).pointee.connectInFlight
+      && !c.leg(side.other).pointee.isHeld
   }
 
   mutating func sent(_ c: ConnectionPointer, _ side: Side, _ result: Int32) {
+    if side == .backend && c.pointee.backend.connectInFlight { connected(c, 0) }
     let isWhole = result == Int32(c.leg(side).pointee.sendingBytes)
-    c.leg(side).pointee.inFlight -= 1
+    c.leg(side).pointee.isSlow = turnNumber &- c.leg(side).pointee.sendingSince > 1
     for _ in 0..<c.leg(side).pointee.sendingCount {
       if let buffer = c.leg(side).pointee.toSend.removeFirst(in: engine.buffers) {
         engine.buffers.give(buffer)
       }
     }
-    c.leg(side).pointee.sendingCount = 0
+    sendIsOver(c, side)
     guard isWhole else { return sendFailed(c, side) }
     c.pointee.lastActivity = now
     if c.leg(side).pointee.finishIsUnproven {
@@ -181,6 +196,12 @@ extension Worker where Engine: ~Copyable {
     // There is room again: what was left unread goes on.
     hasBytes(c, side.other)
     updateReceiving(c, side.other)
+  }
+
+  /// The buffers are ours again.
+  func sendIsOver(_ c: ConnectionPointer, _ side: Side) {
+    c.leg(side).pointee.inFlight -= 1
+    c.leg(side).pointee.sendingCount = 0
   }
 
   private mutating func sendFailed(_ c: ConnectionPointer, _ side: Side) {
