@@ -83,6 +83,9 @@ public struct TimerWheel: ~Copyable {
     }
   }
 
+  /// How late at this time the deadline is that `popDue` gave last.
+  public func lateness(_ now: MonotonicTime) -> Duration { now.since(Self.time(currentTick)) }
+
   /// When to look again at the latest; nil when no deadline is set.
   public func nextDeadline() -> MonotonicTime? {
     guard count > 0 else { return nil }

@@ -54,14 +54,20 @@ extension Worker where Engine: ~Copyable {
     switch drain {
     case .no: break
     case .until(let end):
-      let notice = min(topology.settings.deadlines.closing, topology.settings.drain.window / 2)
-      if end != .distantFuture && now + notice >= end {
+      if now >= noticeTime(end) {
         drain = .ending(end)
         closeAll()
       }
     case .ending(let end):
       if now >= end { isStopped = true }
     }
+  }
+
+  /// When connections are told to go, ahead of the drain's end.
+  func noticeTime(_ end: MonotonicTime) -> MonotonicTime {
+    guard end != .distantFuture else { return end }
+    let notice = min(topology.settings.deadlines.closing, topology.settings.drain.window / 2)
+    return MonotonicTime(nanoseconds: end.nanoseconds - min(end.nanoseconds, notice.clampedNanoseconds))
   }
 
   private mutating func closeAll() {

@@ -29,7 +29,8 @@ extension UringEngine {
     func deallocate() { peers.deallocate() }
   }
 
-  /// How many clients of a listener a turn accepts at most, on all rings together: each costs some 15 us until it waits.
+  /// How many clients of a listener a turn accepts at most, on all rings together (and one of each, where there are more
+  /// rings): each costs some 15 us until it waits.
   private static let acceptsATurn = 4
 
   /// A few numbers, each taken or free.

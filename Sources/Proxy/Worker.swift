@@ -116,13 +116,19 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
   }
 
   /// Deadlines pass together where connections came together: a turn sees to a few of each kind, and the next one
-  /// begins at once when some are left.
-  static var deadlinesATurn: Int { 4 }
+  /// begins at once when some are left. The later they are the more of them: a turn may accept clients of many listeners,
+  /// and those mustn't come in faster than they go.
+  static func deadlinesATurn(late: Duration) -> Int {
+    let quarters = late.clampedNanoseconds / 250_000_000
+    return 4 * (1 + Int(min(quarters, 15)))
+  }
 
   private mutating func fireDeadlines() {
-    for _ in 0..<Self.deadlinesATurn {
-      guard let index = timers.popDue(now) else { return }
+    var fired = 0
+    while let index = timers.popDue(now) {
       deadlinePassed(index)
+      fired += 1
+      guard fired < Self.deadlinesATurn(late: timers.lateness(now)) else { return }
     }
   }
 
@@ -143,7 +149,8 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
     if isPaused || !starved.isEmpty { look = min(look ?? .distantFuture, now + .milliseconds(10)) }
     switch drain {
     case .no: break
-    case .until(let deadline), .ending(let deadline): look = min(look ?? .distantFuture, deadline)
+    case .until(let end): look = min(look ?? .distantFuture, noticeTime(end))
+    case .ending(let end): look = min(look ?? .distantFuture, end)
     }
     return look
   }

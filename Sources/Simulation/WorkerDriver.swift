@@ -6,7 +6,7 @@ internal import Telemetry
 
 /// The real worker over the simulated world.
 public struct WorkerDriver: ~Copyable, SimulatedDriver {
-  private var worker: Worker<SimulatedEngine>
+  private(set) var worker: Worker<SimulatedEngine>
   let shared: WorkerShared
   /// The settings that the worker is judged by.
   var topology: Topology

@@ -48,6 +48,7 @@ public struct TLSSession: ~Copyable {
       if offer.offersTLS13 {
         own = Handshake13.begin(offer, context, prepared: own.take(), output: output, progress: &progress)
       } else {
+        own = nil
         resumption = Resumption.begin(offer, context, output: output, progress: &progress)
       }
       if own != nil || resumption != nil { return goOn(behind: progress, input, output) }

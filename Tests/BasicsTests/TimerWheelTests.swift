@@ -23,6 +23,28 @@ import Testing
     #expect(wheel.popDue(Self.ticks(1001)) == 0)
   }
 
+  /// Who fires only a few at a time is told at once that there are more, and how late they are.
+  @Test func whatIsLeftOfATickIsDueAtOnce() {
+    var wheel = TimerWheel(capacity: 20, now: .zero)
+    for slot: UInt32 in 0..<10 { wheel.set(slot, at: Self.ticks(4)) }
+    for slot: UInt32 in 10..<20 { wheel.set(slot, at: Self.ticks(70)) }
+    var fired: Set<UInt32> = []
+    for round in 1...5 {
+      let now = Self.ticks(100 + UInt64(round))
+      #expect(wheel.nextDeadline().map { $0 <= now } == true)
+      for _ in 0..<4 { if let slot = wheel.popDue(now) { fired.insert(slot) } }
+      #expect(fired.count == 4 * round)
+      #expect(wheel.lateness(now) == now.since(Self.ticks(round < 3 ? 5 : 71)))
+      // What is set meanwhile isn't lost, and not fired before its time.
+      if round == 1, let slot = fired.popFirst() {
+        wheel.set(slot, at: now + .seconds(1))
+        fired.insert(.max)
+      }
+    }
+    #expect(wheel.count == 1 && wheel.popDue(Self.ticks(106)) == nil)
+    #expect(wheel.popDue(Self.ticks(101) + .seconds(2)) != nil)
+  }
+
   @Test func settingAgainReplacesTheDeadline() {
     var wheel = TimerWheel(capacity: 1, now: .zero)
     wheel.set(0, at: Self.ticks(10))

@@ -77,6 +77,26 @@ import Uring
     }
   }
 
+  /// Whether they come to an idle listener, whose accepts are armed, or have been there before it is.
+  @Test(arguments: [1, 2, 3, 6], [false, true])
+  func `a turn accepts few clients of a listener, and all of them in the end`(rings: Int, paused: Bool) throws
+  {
+    let driver = try Driver(rings: rings)
+    if paused { driver.engine.pauseAccepting(listener: 0) }
+    driver.settle()
+    let count = 50
+    let clients = try (0..<count).map { _ in try OrdinaryClient(to: driver.endpoint) }
+    if paused { driver.engine.resumeAccepting(listener: 0) }
+    var turns: [Int] = []
+    let deadline = driver.now + .seconds(8)
+    while turns.reduce(0, +) < count, driver.now < deadline { turns.append(driver.countAccepted()) }
+    #expect(turns.reduce(0, +) == count)
+    #expect(turns.allSatisfy { $0 <= max(4, rings) }, "\(turns)")
+    // Not only one at a time either.
+    #expect(turns.contains { $0 > 1 }, "\(turns)")
+    #expect(Set(driver.peers) == Set(clients.map(\.endpoint)))
+  }
+
   private func openDescriptorCount() -> Int {
     guard let directory = opendir("/proc/self/fd") else { return .max }
     defer { closedir(directory) }

@@ -45,6 +45,14 @@ final class UringEngineDriver {
     collect()
   }
 
+  /// One turn that waits until something comes; how many clients it has accepted.
+  func countAccepted() -> Int {
+    let before = peers.count
+    engine.submitAndWait(until: engine.now + .seconds(5))
+    collect()
+    return peers.count - before
+  }
+
   private func collect() {
     while let completion = engine.nextCompletion() {
       seen.append(completion)

@@ -89,19 +89,6 @@ import Uring
     for client in clients { #expect(client.read(1) == []) }
   }
 
-  @Test func `one turn accepts only a few, however many wait`() throws {
-    let driver = try Driver(accepted: 64)
-    let clients = try (0..<50).map { _ in try OrdinaryClient(to: driver.endpoint) }
-    var counts: [Int] = []
-    while counts.reduce(0, +) < 50, counts.count < 100 {
-      driver.poll()
-      let count = driver.seenCount(.accept)
-      counts.append(count - counts.reduce(0, +))
-    }
-    #expect(counts.reduce(0, +) == 50 && counts.max()! <= UringEngine.Places.capacity)
-    #expect(Set(driver.peers) == Set(clients.map(\.endpoint)))
-  }
-
   @Test func `a client that comes while accepts are cancelled is accepted by those armed anew`() throws {
     let driver = try Driver(accepted: 1000, outgoing: 1000)
     // Connects of the engine's own reach the listener in the very enter that cancels the accepts.

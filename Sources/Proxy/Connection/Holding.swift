@@ -62,7 +62,8 @@ extension Worker where Engine: ~Copyable {
 
   /// Lets those go whose slots have come.
   mutating func releaseDue() {
-    for _ in 0..<Self.deadlinesATurn {
+    guard let first = held.nextRelease else { return }
+    for _ in 0..<Self.deadlinesATurn(late: now.since(first)) {
       guard let slot = held.popDue(now) else { return }
       guard let c = connections.pointer(slot), c.pointee.phase == .holding else { continue }
       releaseHeld(c)

@@ -1,12 +1,12 @@
 internal import COpenSSL
 
 /// The server's side of a TLS 1.3 handshake, by ourselves (RFC 8446): of those that have nothing unusual about them.
-/// What is kept between the client's two flights is 700 bytes.
+/// What is kept between the client's two flights is 830 bytes.
 struct Handshake13: ~Copyable {
   let memory = HandshakeMemory()
   let context: TLSContext
   /// Whom the client talks to.
-  let served: ServedCertificates
+  private(set) var served: ServedCertificates
   /// Who showed the client a certificate; nil in a resumed session.
   private(set) var signer: Signer?
   /// What goes on once the handshake is done.
@@ -32,7 +32,7 @@ struct Handshake13: ~Copyable {
   }
 
   /// Answers a ClientHello.
-  /// - Parameter prepared: by the same one.
+  /// - Parameter prepared: by the same one; of another's, what doesn't fit is made anew.
   /// - Returns: nil when it is for OpenSSL to answer, or to find out what is wrong with it. Then no byte of the
   ///   input was taken, and those written to the output mean nothing.
   static func begin(
@@ -41,6 +41,7 @@ struct Handshake13: ~Copyable {
   ) -> Handshake13? {
     guard let agreement = Agreement(offer, context) else { return nil }
     var begun = prepared.take() ?? Handshake13(context, agreement.served)
+    begun.served = agreement.served
     let isBegun = withUnsafeTemporaryAllocation(byteCount: FlightSecrets.byteCount, alignment: 16) { memory in
       defer { OPENSSL_cleanse(memory.baseAddress, memory.count) }
       let secrets = FlightSecrets(memory: memory.baseAddress!)
@@ -96,6 +97,7 @@ struct Handshake13: ~Copyable {
     _ alert: UInt8, _ output: UnsafeMutableRawBufferPointer, _ progress: inout HandshakeProgress
   ) -> Bool {
     let failure = TLSFailure.recordError(alert: alert)
+    memory.wipeExchange()
     state.pointee.isBegun = true
     state.pointee.phase = .failed(failure)
     progress.step = .failed(failure)

@@ -95,7 +95,11 @@ struct HandshakeMemory: ~Copyable {
   /// Wipes what the handshake alone needed.
   func wipeSecrets() { OPENSSL_cleanse(self[.key], Place.header.rawValue) }
 
-  func wipeExchange() { OPENSSL_cleanse(self[.shared], Int(COPENSSL_SHARED_COUNT)) }
+  /// Wipes the exchange's secret. No share may go with the zeros that are there then.
+  func wipeExchange() {
+    OPENSSL_cleanse(self[.shared], Int(COPENSSL_SHARED_COUNT))
+    state.pointee.shareCount = 0
+  }
 
   func dropPartial() {
     guard let partial = state.pointee.partial else { return }

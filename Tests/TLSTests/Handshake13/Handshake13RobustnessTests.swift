@@ -13,10 +13,13 @@ import Testing
     case silence
   }
 
-  /// What a server says first to a client's bytes.
-  private func answer(_ context: TLSContext, _ bytes: [UInt8]) -> (Answer, isOwn: Bool) {
+  /// What a server says first to a client's bytes, of which the exchange is made ahead for the first.
+  private func answer(_ context: TLSContext, _ bytes: [UInt8], ahead first: [UInt8]? = nil) -> (
+    Answer, isOwn: Bool
+  ) {
     var session = TLSSession(context: context)!
     var output = [UInt8](repeating: 0, count: 20000)
+    _ = (first ?? bytes).withUnsafeBytes { session.prepare(input: $0) }
     let progress = bytes.withUnsafeBytes { input in
       output.withUnsafeMutableBytes { session.handshake(input: input, output: $0) }
     }
@@ -51,6 +54,8 @@ import Testing
         let (ours, theirs) = (answer(own, changed), answer(other, changed))
         #expect(ours.0 == theirs.0, "bit \(bit) of byte \(index)")
         if ours.isOwn { ownCount += 1 }
+        let late = answer(own, changed, ahead: hello)
+        #expect(late == ours, "bit \(bit) of byte \(index), behind the exchange for what it was")
       }
     }
     // Most of the bits are random ones that both take.

@@ -94,4 +94,71 @@ import Testing
     #expect(link.handshakeOnce(client, .max) == .waiting)
     #expect(link.session.own?.memory.bytes(.shared, 32).allSatisfy { $0 == 0 } == true)
   }
+
+  /// The certificates, and the names that a ticket is bound to, are those of the ClientHello that is answered.
+  @Test func anotherNameIsServedAsThatName() throws {
+    let certificates = ["one.example", "two.example"].map { TestCertificate.make(.p256, names: [$0]) }
+    let context = try makeOwnContext(certificates, ticketKeys: makeTicketKeys())
+    let other = TestClient(.init(serverName: "one.example"))
+    _ = other.handshake()
+    let client = TestClient(.init(serverName: "two.example"))
+    let link = Link(context)
+    #expect(prepare(link, other.takeOutput()))
+    #expect(link.handshake(with: client) == (.established, .done))
+    #expect(link.isOwn && link.session.serverName == "two.example")
+    let records = try #require(RecordLink(from: link, context))
+    // The ticket comes first.
+    client.receive(try #require(records.seal([1])))
+    #expect(client.read().bytes == [1])
+    client.closeNotify()
+    for (name, isResumed) in [("two.example", true), ("one.example", false)] {
+      let options = TestClient.Options(serverName: name, session: client.session)
+      #expect(try #require(converse(context, options)).isResumed == isResumed, "\(name)")
+    }
+  }
+
+  @Test func aResumptionOfTLS12HasNothingOfIt() throws {
+    let context = try makeOwnContext(ticketKeys: makeTicketKeys())
+    let session = try fullSession(context)
+    let other = TestClient()
+    _ = other.handshake()
+    let client = TestClient(.init(version: TLS1_2_VERSION, session: session))
+    let link = Link(context)
+    #expect(prepare(link, other.takeOutput()))
+    #expect(link.handshake(with: client) == (.established, .done))
+    #expect(link.isOwn && link.isResumed && link.session.version == .tls12)
+    let records = try #require(RecordLink(from: link, context))
+    client.write([1, 2, 3])
+    #expect(records.read(from: client).bytes == [1, 2, 3])
+  }
+
+  /// The binder is wrong: the client gets an alert, and nobody the secret.
+  @Test func theSharedSecretIsGoneWhenTheHelloIsRefused() throws {
+    let context = try makeOwnContext(ticketKeys: makeTicketKeys())
+    let client = TestClient(.init(session: try #require(converse(context)).session))
+    _ = client.handshake()
+    var hello = client.takeOutput()
+    hello[hello.count - 1] ^= 1
+    let link = Link(context)
+    #expect(prepare(link, hello))
+    link.pending = hello
+    #expect(link.handshakeOnce(client, .max) == .failed(.recordError(alert: Alert.decryptError)))
+    #expect(link.isOwn)
+    #expect(link.session.own?.memory.bytes(.shared, 32).allSatisfy { $0 == 0 } == true)
+  }
+
+  /// A secret that is gone is zeros, which anybody knows: no share goes with it.
+  @Test func whatIsUsedIsNotUsedAgain() throws {
+    let context = try makeOwnContext()
+    let (client, link) = (TestClient(), Link(context))
+    _ = client.handshake()
+    link.pending = client.takeOutput()
+    let hello = link.pending
+    #expect(link.handshakeOnce(client, .max) == .waiting)
+    try hello.withUnsafeBytes { bytes in
+      let offer = try #require(Offer.read(bytes))
+      let agreement = try #require(Agreement(offer, context))
+      #expect(link.session.own?.memory.holdsExchange(for: agreement) == false)
+    }
+  }
 }

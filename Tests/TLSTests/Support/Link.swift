@@ -44,6 +44,10 @@ final class Link {
   /// One call, repeated only while it lacks room.
   func handshakeOnce(_ client: TestClient, _ part: Int) -> End {
     var offered = min(part, pending.count)
+    // As the worker does it.
+    if calls == 0 {
+      _ = pending.withUnsafeBytes { session.prepare(input: UnsafeRawBufferPointer(rebasing: $0[..<offered])) }
+    }
     while true {
       calls += 1
       let progress = pending.withUnsafeBytes {
