@@ -231,7 +231,6 @@ def tidegate(mode):
         limits = setup.extra.get("tidegate", "")
         path = setup.write(f"tidegate-{mode}.yaml", f"""
 workers: 1
-deadlines: {{first_byte: 1h, handshaking: 1h}}
 listeners:
   - {{name: tls, bind: ["127.0.0.1:{p.tls}"], mode: {mode}, pool: echo, {tls.format(setup.ec)}}}
   - {{name: rsa, bind: ["127.0.0.1:{p.rsa}"], mode: {mode}, pool: echo, {tls.format(setup.rsa)}}}
