@@ -124,7 +124,7 @@ extension Worker where Engine: ~Copyable {
   // MARK: Sending
 
   /// So much nearly always finds room in a socket at once.
-  private static var quietBytes: UInt32 { 16384 }
+  static var quietBytes: UInt32 { 16384 }
 
   /// Sends what is there to be sent, one send at a time; then FIN, where it has been requested.
   mutating func flush(_ c: ConnectionPointer, _ side: Side) {
@@ -175,7 +175,10 @@ extension Worker where Engine: ~Copyable {
   }
 
   mutating func sent(_ c: ConnectionPointer, _ side: Side, _ result: Int32) {
-    if side == .backend && c.pointee.backend.connectInFlight { connected(c, 0) }
+    if side == .backend && c.pointee.backend.connectInFlight {
+      connected(c, 0)
+      if c.pointee.phase == .connecting && c.pointee.backend.isLeaving { return connectedTooLate(c, result) }
+    }
     let isWhole = result == Int32(c.leg(side).pointee.sendingBytes)
     c.leg(side).pointee.isSlow = turnNumber &- c.leg(side).pointee.sendingSince > 1
     for _ in 0..<c.leg(side).pointee.sendingCount {
