@@ -88,6 +88,20 @@ import Testing
     #expect(completed > 100 && refused > 30, "\(completed) \(refused)")
   }
 
+  /// No connect is answered, and the deadline is far: a client's reset alone ends it, even right behind the request.
+  @Test func aConnectIsGivenUpWithItsClientHoweverSoon() {
+    for seed: UInt64 in 0..<100 {
+      var settings = Settings.simulated()
+      settings.deadlines.connecting = .seconds(1000)
+      var faults = Faults.only(.connectsTimeOut)
+      faults.connectsTimeOut = 1
+      let simulation = Simulation(seed: seed, clients: 6, faults: faults, misbehaviour: (.reset, .waiting))
+      var driver = WorkerDriver(simulation, settings: settings)
+      let report = simulation.run(&driver)
+      #expect(report.isPassed && report.misbehaved == 6, "\(report)")
+    }
+  }
+
   @Test func allFaultsTogetherAreSurvivedWithFewBuffersAndSockets() {
     for seed: UInt64 in 0..<40 {
       var faults = Faults.all
