@@ -67,6 +67,21 @@ private typealias Driver = UringEngineDriver
     }
   }
 
+  @Test(arguments: [1, 3]) func `what something waits for after all ends a wait`(rings: Int) throws {
+    let driver = try Driver(rings: rings)
+    let pairs = try (0..<4).map { _ in try driver.accept() }
+    driver.settle()
+    for (_, socket) in pairs {
+      let deadline = driver.now + .seconds(60)
+      driver.send(socket, try driver.queue([1, 2, 3]), .clientSend)
+      driver.engine.expectsNothing(of: socket)
+      driver.engine.expectsSomething(of: socket)
+      driver.engine.submitAndWait(until: deadline, for: .init(count: 1, window: .seconds(60)))
+      #expect(driver.now < deadline)
+      #expect(try #require(driver.nextRaw()).token == Driver.token(.clientSend))
+    }
+  }
+
   @Test func `without a batch the first completion ends a wait, whatever it is`() throws {
     let driver = try Driver()
     let (_, socket) = try driver.accept()
