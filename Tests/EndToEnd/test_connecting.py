@@ -27,15 +27,16 @@ def dead():
     return f"127.0.0.1:{free_port()}"
 
 
-@pytest.fixture
-def hanging():
+@pytest.fixture(params=["tcp", "unix"])
+def hanging(request, folder):
     """An address whose connects never succeed nor fail: its queue is full."""
-    with Backend(backlog=0) as full:
+    place = folder / "full.sock" if request.param == "unix" else "127.0.0.1"
+    with Backend(place, backlog=0) as full:
         fillers = []
         for _ in range(4):
-            filler = socket.socket()
+            filler = socket.socket(full.socket.family)
             filler.setblocking(False)
-            filler.connect_ex(("127.0.0.1", full.port))
+            filler.connect_ex(full.socket.getsockname())
             fillers.append(filler)
         yield full
         for filler in fillers:
