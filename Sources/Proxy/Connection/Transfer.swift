@@ -75,6 +75,7 @@ extension Worker where Engine: ~Copyable {
       // Who has yet to be judged may be refused for what comes, and then there is nothing to cancel.
       let isSingle =
         c.leg(side).pointee.isBulk || c.pointee.phase == .waiting && !admission.contains(c.pointee.id)
+      if c.leg(side).pointee.isBulk && c.pointee.phase == .relaying { hasRelayed = true }
       c.leg(side).pointee.receiving = isSingle ? .once : .multishot
       c.leg(side).pointee.inFlight += 1
       engine.receive(c.leg(side).pointee.socket, multishot: !isSingle, token(side.receive, c))
