@@ -124,12 +124,12 @@ extension SimulatedBackend {
     }
   }
 
-  /// A request may do something, so that no two backends get it. An upgrade does nothing by itself.
-  private func checkIsOnlyOne(_ head: String, _ world: SimulatedWorld) {
+  /// A request may do something, so that no two backends get it.
+  private func checkIsOnlyOne(_ world: SimulatedWorld) {
     guard let clientID, world.clients.indices.contains(clientID) else { return }
     let client = world.clients[clientID]
     client.requestsSeen += 1
-    if client.requestsSeen > 1 && SimulatedHead.field("sec-websocket-key", in: head) == nil {
+    if client.requestsSeen > 1 {
       world.violate("backend \(id) got a request that another has had: \(client.description)")
     }
   }
@@ -140,7 +140,7 @@ extension SimulatedBackend {
     hasAnswered = true
     clientID = SimulatedHead.client(in: head)
     checkIntroduction(world)
-    checkIsOnlyOne(head, world)
+    checkIsOnlyOne(world)
     if plan != .healthy { excuseClient(in: world) }
     answer(head)
   }

@@ -69,11 +69,11 @@ extension Worker where Engine: ~Copyable {
     clientHasBytes(c)
   }
 
-  /// The backend was connected, and the send that followed has this result, but the deadline had passed. A request that
-  /// it may have got isn't sent to another one as well; an upgrade does nothing by itself.
+  /// The backend was connected, and the send that followed has this result, but the deadline had passed. Where some of it
+  /// has left there is no other try, as ever; else all of it is still to be sent.
   mutating func connectedTooLate(_ c: ConnectionPointer, _ result: Int32) {
     sendIsOver(c, .backend)
-    if result > 0 && c.pointee.exchange == .request { answerFailed(c, .gatewayTimeout, .deadline) }
+    if result > 0 { answerFailed(c, .gatewayTimeout, .deadline) }
   }
 
   /// Leaves this backend for another one. The failed socket is closed first.
