@@ -125,6 +125,9 @@ public protocol IOEngine: ~Copyable {
   /// its completion need not end a wait.
   mutating func expectsNothing(of socket: SocketHandle)
 
+  /// Takes that back for an operation begun since the last `submitAndWait`: something waits for it after all.
+  mutating func expectsSomething(of socket: SocketHandle)
+
   /// Opens a socket and connects it. The handle is the caller's at once and must be closed whatever comes of
   /// the connect; nil when the engine has no socket left.
   /// - Parameters:

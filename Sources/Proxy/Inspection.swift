@@ -67,6 +67,17 @@ extension Worker where Engine: ~Copyable {
   public var waitingCount: Int { admission.waitingCount }
   public var heldCount: Int { held.count }
 
+  /// Legs whose send isn't to end a wait although something is to follow it: none, ever.
+  public var sendsAwaitedInVain: Int {
+    var count = 0
+    for index in 0..<connections.indexLimit {
+      guard let id = connections.tenant(at: index), let c = connections.pointer(id) else { continue }
+      if c.pointee.client.awaitsSendInVain { count += 1 }
+      if c.pointee.backend.awaitsSendInVain { count += 1 }
+    }
+    return count
+  }
+
   public func forEachConnection(_ body: (ConnectionGlimpse) -> Void) {
     for index in 0..<connections.indexLimit {
       guard let id = connections.tenant(at: index), let c = connections.pointer(id) else { continue }
@@ -75,6 +86,14 @@ extension Worker where Engine: ~Copyable {
           address: c.pointee.address, phase: c.pointee.phase, refusal: c.pointee.refusal,
           returnSlot: c.pointee.returnSlot))
     }
+  }
+}
+
+extension Leg {
+  /// Where it is on its way out, a cancel ends the wait.
+  fileprivate var awaitsSendInVain: Bool {
+    isSending && isSendQuiet && !isLeaving
+      && (toSend.byteCount > sendingBytes || finishRequested || finishIsUnproven)
   }
 }
 

@@ -66,6 +66,8 @@ extension UringEngine {
 
   public mutating func expectsNothing(of socket: SocketHandle) { members[socket.ring].quiet += 1 }
 
+  public mutating func expectsSomething(of socket: SocketHandle) { members[socket.ring].quiet -= 1 }
+
   public mutating func connect(
     to address: Endpoint, beside: SocketHandle, isFollowed: Bool, _ token: CompletionToken
   ) -> SocketHandle? {

@@ -40,7 +40,8 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
   var coalescing: CompletionCoalescing
   /// Where heads are rewritten.
   var scratch: [UInt8] = []
-  /// True exactly when this turn sends something of a live connection.
+  /// True exactly when this turn sends something of a live connection, or goes on receiving from one that was held:
+  /// until then nothing more of it arrives.
   var hasRelayed = false
   /// Wraps: only neighbours are told apart.
   var turnNumber: UInt16 = 0

@@ -124,12 +124,23 @@ extension SimulatedBackend {
     }
   }
 
+  /// A request may do something, so that no two backends get it.
+  private func checkIsOnlyOne(_ world: SimulatedWorld) {
+    guard let clientID, world.clients.indices.contains(clientID) else { return }
+    let client = world.clients[clientID]
+    client.requestsSeen += 1
+    if client.requestsSeen > 1 {
+      world.violate("backend \(id) got a request that another has had: \(client.description)")
+    }
+  }
+
   private func readHead(_ world: SimulatedWorld) {
     guard let length = SimulatedHead.length(inbox) else { return }
     let head = String(decoding: inbox.take(length), as: UTF8.self)
     hasAnswered = true
     clientID = SimulatedHead.client(in: head)
     checkIntroduction(world)
+    checkIsOnlyOne(world)
     if plan != .healthy { excuseClient(in: world) }
     answer(head)
   }

@@ -46,6 +46,8 @@ final class SimulatedClient {
   var peerAddress: Endpoint?
   /// What it, or the balancer ahead of it, sends before everything else.
   var preamble: [UInt8] = []
+  /// How many backends have read its request.
+  var requestsSeen = 0
   /// What came of it when it was refused with a 101.
   var held: HeldStory?
   /// True exactly when its address is on the deny list, and when its PROXY header is none.

@@ -121,8 +121,9 @@ public struct SimulatedEngine: ~Copyable, IOEngine {
     world.schedule(.close(socket, reset: reset, token))
   }
 
-  /// Every completion ends a wait here.
-  public func expectsNothing(of socket: SocketHandle) {}
+  /// Every completion ends a wait here; what is said is held against what is in flight.
+  public func expectsNothing(of handle: SocketHandle) { world.expectsNothing(of: handle) }
+  public func expectsSomething(of handle: SocketHandle) { world.expectsSomething(of: handle) }
 
   // MARK: Connecting and waiting
 
@@ -139,6 +140,7 @@ public struct SimulatedEngine: ~Copyable, IOEngine {
 
   public mutating func submitAndWait(until deadline: MonotonicTime?, for _: CompletionCoalescing.Batch?) {
     if world.hasReady { world.violate("waited with completions not looked at") }
+    world.unexpected.removeAll(keepingCapacity: true)
     world.wait(until: deadline, &buffers)
   }
 

@@ -140,13 +140,15 @@ extension SimulatedWorld {
     let isFirst = chance(0.5)
     // A send that is to follow a connect hasn't begun, and is not to be found.
     let isSending = socket.connecting == nil && socket.sending?.token == target
-    let isFound = socket.receiving?.token == target || isSending || socket.connecting == target
+    let isConnecting = socket.connecting == target && now >= socket.connectBegins
+    if socket.connecting == target && !isConnecting { socket.cancelMissedConnect = true }
+    let isFound = socket.receiving?.token == target || isSending || isConnecting
     if isFirst { complete(token, isFound ? 0 : -ENOENT, on: socket) }
     if socket.receiving?.token == target { endReceive(socket, -ECANCELED) }
     if isSending, let send = socket.sending {
       endSend(socket, send.sent > 0 ? Int32(send.sent) : -ECANCELED, pool)
     }
-    if socket.connecting == target { endConnect(socket, target, -ECANCELED, pool) }
+    if isConnecting { endConnect(socket, target, -ECANCELED, pool) }
     if !isFirst { complete(token, isFound ? 0 : -ENOENT, on: socket) }
   }
 

@@ -56,6 +56,7 @@ extension SimulatedWorld {
     _ socket: SimulatedSocket, to address: Endpoint, isFollowed: Bool, _ token: CompletionToken
   ) {
     socket.connecting = token
+    socket.connectBegins = now + .microseconds(pick(0...60))
     socket.awaitsSend = isFollowed
     let port = backendEndpoints.firstIndex(of: address)
     if port == nil || chance(faults.connectsRefused) {
@@ -75,6 +76,9 @@ extension SimulatedWorld {
     guard socket.connecting == token else { return }
     if socket.awaitsSend { violate("no send has followed the connect of socket #\(socket.id)") }
     socket.connecting = nil
+    if result == -ETIMEDOUT && socket.cancelMissedConnect {
+      violate("the connect of socket #\(socket.id) was given up, and went on until the kernel gave it up")
+    }
     if result == 0 {
       socket.isConnected = true
       let backend = SimulatedBackend(id: backends.count, socket: socket, world: self)

@@ -57,6 +57,10 @@ final class SimulatedSocket {
   var receiving: Receive?
   var sending: Send?
   var connecting: CompletionToken?
+  /// From when cancels find the connect: before, its chain is between two links.
+  var connectBegins = MonotonicTime.zero
+  /// True exactly when a cancel hasn't found it.
+  var cancelMissedConnect = false
   /// What the proxy hasn't been told the end of. Cancels may share a token.
   var inFlight: [(token: CompletionToken, verb: Verb)] = []
   /// True exactly when `close` was asked for: any further verb breaks the rules.

@@ -42,6 +42,8 @@ final class SimulatedWorld {
   /// Tokens in flight.
   var tokens: Set<CompletionToken> = []
   var held = BuffersInFlight()
+  /// Sockets with an operation begun since the last wait that isn't to end the next one.
+  var unexpected: [SocketHandle] = []
   var peerAddress: Endpoint?
   /// What a look for the proxy's own address has found.
   var localAddress: Endpoint?
@@ -142,6 +144,19 @@ final class SimulatedWorld {
   }
 
   // MARK: Operations in flight
+
+  func expectsNothing(of handle: SocketHandle) {
+    let isBusy = handles[Int(handle.rawValue)].map { !$0.inFlight.isEmpty } ?? false
+    if !isBusy { violate("nothing is expected of socket \(handle.rawValue), which does nothing") }
+    unexpected.append(handle)
+  }
+
+  func expectsSomething(of handle: SocketHandle) {
+    guard let index = unexpected.firstIndex(of: handle) else {
+      return violate("something is expected of socket \(handle.rawValue) that always was")
+    }
+    unexpected.remove(at: index)
+  }
 
   /// Notes an operation as in flight, and that the rules allow it.
   func begin(_ verb: SimulatedSocket.Verb, _ token: CompletionToken, on socket: SimulatedSocket) {

@@ -34,6 +34,8 @@ public struct WorkerDriver: ~Copyable, SimulatedDriver {
 
   public mutating func turn() -> Bool {
     let goesOn = worker.turn()
+    let inVain = worker.sendsAwaitedInVain
+    if inVain > 0 { world.violate("\(inVain) sends that something waits for aren't expected") }
     if world.storm != nil { watchStorm() }
     return goesOn
   }

@@ -27,6 +27,28 @@ import Testing
     #expect(Duration.milliseconds(1500).clampedNanoseconds == 1_500_000_000)
   }
 
+  /// In 128 bits, by the parts that the library gives.
+  @Test func aDurationIsItsWholeNanosecondsWhereThoseFit() {
+    var random = SeededGenerator(seed: 5)
+    let quintillion: Int64 = 1_000_000_000_000_000_000
+    let last = Duration(
+      secondsComponent: 18_446_744_073, attosecondsComponent: 709_551_615_999_999_999)
+    #expect(last.clampedNanoseconds == UInt64.max)
+    #expect((last - .nanoseconds(1)).clampedNanoseconds == UInt64.max - 1)
+    #expect((last + Duration(secondsComponent: 0, attosecondsComponent: 1)).clampedNanoseconds == UInt64.max)
+    #expect(Duration.seconds(Int64.max).clampedNanoseconds == UInt64.max)
+    #expect(Duration.seconds(Int64.min).clampedNanoseconds == 0)
+    #expect(Duration(secondsComponent: 0, attosecondsComponent: -1).clampedNanoseconds == 0)
+    for _ in 0..<300 {
+      let seconds =
+        Int64.random(in: 0..<18_446_744_073, using: &random) >> Int64.random(in: 0..<40, using: &random)
+      let rest = Int64.random(in: 0..<quintillion, using: &random)
+      let duration = Duration(secondsComponent: seconds, attosecondsComponent: rest)
+      let whole = UInt64(seconds) * 1_000_000_000 + UInt64(rest / 1_000_000_000)
+      #expect(duration.clampedNanoseconds == whole, "\(duration)")
+    }
+  }
+
   @Test func unitsOfBytesArePowersOfTwo() {
     #expect(ByteCount.kibibytes(3).bytes == 3072)
     #expect(ByteCount.mebibytes(1) == ByteCount.kibibytes(1024))

@@ -67,6 +67,21 @@ private typealias Driver = UringEngineDriver
     }
   }
 
+  @Test(arguments: [1, 3]) func `what something waits for after all ends a wait`(rings: Int) throws {
+    let driver = try Driver(rings: rings)
+    let pairs = try (0..<4).map { _ in try driver.accept() }
+    driver.settle()
+    for (_, socket) in pairs {
+      let deadline = driver.now + .seconds(60)
+      driver.send(socket, try driver.queue([1, 2, 3]), .clientSend)
+      driver.engine.expectsNothing(of: socket)
+      driver.engine.expectsSomething(of: socket)
+      driver.engine.submitAndWait(until: deadline, for: .init(count: 1, window: .seconds(60)))
+      #expect(driver.now < deadline)
+      #expect(try #require(driver.nextRaw()).token == Driver.token(.clientSend))
+    }
+  }
+
   @Test func `without a batch the first completion ends a wait, whatever it is`() throws {
     let driver = try Driver()
     let (_, socket) = try driver.accept()
@@ -119,6 +134,58 @@ private typealias Driver = UringEngineDriver
     try driver.close(socket)
     driver.settle()
     #expect(driver.seenCount(.backendConnect) == 0 && driver.seenCount(.backendSend) == 0)
+  }
+
+  /// Between two links there is nothing in the kernel that a cancel would find.
+  @Test(arguments: 0..<4) func `a connect that hangs is found by the cancels of some turn`(turns: Int) throws
+  {
+    let driver = try Driver()
+    let listener = try Socket.listen(on: try #require(Endpoint("127.0.0.1:0")), backlog: 1)
+    defer { Glibc.close(listener) }
+    let endpoint = try #require(Socket.boundEndpoint(of: listener))
+    let fillers = try (0..<2).map { _ in try OrdinaryClient(to: endpoint) }
+    let socket = try #require(driver.connect(to: endpoint, isFollowed: true))
+    driver.send(socket, try driver.queue([1]), .backendSend)
+    for _ in 0..<turns { driver.poll() }
+    var rounds = 0
+    while driver.seenCount(.backendConnect) == 0, rounds < 1000 {
+      rounds += 1
+      driver.engine.cancel(Driver.token(.backendSend), on: socket, Driver.token(.backendCancel))
+      driver.engine.cancel(Driver.token(.backendConnect), on: socket, Driver.token(.backendCancel))
+      _ = driver.take(2, .backendCancel)
+    }
+    #expect(rounds < 20)
+    #expect(try #require(driver.next(.backendConnect)).result == -ECANCELED)
+    try driver.close(socket)
+    driver.settle()
+    #expect(driver.seenCount(.backendConnect) == 0 && driver.seenCount(.backendSend) == 0)
+    withExtendedLifetime(fillers) {}
+  }
+
+  /// What the worker goes by when the deadline for connecting has passed.
+  @Test func `a send that is cancelled after its connect says how much has left`() throws {
+    let driver = try Driver()
+    let listener = try Socket.listen(on: try #require(Endpoint("127.0.0.1:0")), backlog: 8)
+    defer { Glibc.close(listener) }
+    // So small segments that the connected socket has no room for all.
+    var segment: Int32 = 88
+    setsockopt(listener, Int32(IPPROTO_TCP), TCP_MAXSEG, &segment, 4)
+    var room: Int32 = 2048
+    setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &room, 4)
+    let endpoint = try #require(Socket.boundEndpoint(of: listener))
+    let socket = try #require(driver.connect(to: endpoint, isFollowed: true))
+    let whole = 8 * BufferPool.payload
+    driver.send(socket, try driver.queue(patternBytes(whole)), .backendSend)
+    driver.settle()
+    #expect(driver.next(.backendSend, within: .milliseconds(50)) == nil, "it is stuck")
+    driver.engine.cancel(Driver.token(.backendSend), on: socket, Driver.token(.backendCancel, 1))
+    driver.engine.cancel(Driver.token(.backendConnect), on: socket, Driver.token(.backendCancel, 2))
+    let result = Int(try #require(driver.next(.backendSend)).result)
+    #expect(result > 0 && result < whole)
+    for index: UInt32 in 1...2 { #expect(driver.next(.backendCancel, index) != nil) }
+    try driver.close(socket)
+    driver.settle()
+    #expect(driver.seenCount(.backendConnect) == 0)
   }
 
   @Test func `a chain reaches the kernel whole, however full the queue is`() throws {

@@ -64,6 +64,44 @@ import Testing
     }
   }
 
+  /// The deadline for connecting passes at any moment around the connect and the send that follows it, and cancels come
+  /// late: no request is lost, for then its client would wait until the connection is idle, and none goes to two.
+  @Test(arguments: [false, true]) func aConnectMayComeAboutAtItsDeadline(hasTinyBuffers: Bool) {
+    var (completed, refused) = (0, 0)
+    for seed: UInt64 in 0..<100 {
+      var settings = Settings.simulated()
+      settings.deadlines.connecting = .microseconds(Int(seed) * 30)
+      settings.deadlines.idle = .seconds(3000)
+      settings.pools[0].retry.attempts = 3
+      var faults = Faults.none
+      faults.lateCancels = 1
+      faults.delays = 0.3
+      faults.delayMaxMicroseconds = 1000
+      faults.tinyKernelBuffers = hasTinyBuffers ? 1 : 0
+      let report = Simulation.run(seed: seed, faults: faults, settings: settings)
+      let faulty = report.violations.filter { !$0.hasPrefix("refused without a cause") }
+      #expect(faulty.isEmpty, "\(report)")
+      #expect(report.simulated < .seconds(1000), "a request has been lost: \(report)")
+      completed += report.completed
+      refused += report.refused
+    }
+    #expect(completed > 100 && refused > 30, "\(completed) \(refused)")
+  }
+
+  /// No connect is answered, and the deadline is far: a client's reset alone ends it, even right behind the request.
+  @Test func aConnectIsGivenUpWithItsClientHoweverSoon() {
+    for seed: UInt64 in 0..<100 {
+      var settings = Settings.simulated()
+      settings.deadlines.connecting = .seconds(1000)
+      var faults = Faults.only(.connectsTimeOut)
+      faults.connectsTimeOut = 1
+      let simulation = Simulation(seed: seed, clients: 6, faults: faults, misbehaviour: (.reset, .waiting))
+      var driver = WorkerDriver(simulation, settings: settings)
+      let report = simulation.run(&driver)
+      #expect(report.isPassed && report.misbehaved == 6, "\(report)")
+    }
+  }
+
   @Test func allFaultsTogetherAreSurvivedWithFewBuffersAndSockets() {
     for seed: UInt64 in 0..<40 {
       var faults = Faults.all

@@ -99,7 +99,7 @@ extension Worker where Engine: ~Copyable {
   /// Cancels what is in flight on a socket; closes it when nothing is.
   private mutating func continueLeaving(_ c: ConnectionPointer, _ side: Side) {
     guard c.leg(side).pointee.isOpen, !c.leg(side).pointee.closeInFlight else { return }
-    if !c.leg(side).pointee.hasCancelled {
+    if !c.leg(side).pointee.hasCancelled || hasMissed(c, side) {
       c.leg(side).pointee.hasCancelled = true
       if c.leg(side).pointee.receiving == .once || c.leg(side).pointee.receiving == .multishot {
         c.leg(side).pointee.receiving = .cancelling
@@ -113,6 +113,13 @@ extension Worker where Engine: ~Copyable {
     c.leg(side).pointee.inFlight += 1
     engine.close(c.leg(side).pointee.socket, reset: c.pointee.isReset, token(side.close, c))
     if c.pointee.phase == .closing { engine.expectsNothing(of: c.leg(side).pointee.socket) }
+  }
+
+  /// True exactly when the cancels are over and a connect isn't: they find nothing of a chain that is between two of its
+  /// links. It goes on a link or more each turn.
+  private func hasMissed(_ c: ConnectionPointer, _ side: Side) -> Bool {
+    c.leg(side).pointee.connectInFlight
+      && c.leg(side).pointee.inFlight == (c.leg(side).pointee.isSending ? 2 : 1)
   }
 
   mutating func socketClosed(_ c: ConnectionPointer, _ side: Side) {

@@ -16,9 +16,7 @@ extension Worker where Engine: ~Copyable {
     guard let pool = c.pointee.pool, Int(c.pointee.attempts) < pool.settings.retry.attempts,
       let (backend, place) = pool.choose(avoiding: c.pointee.triedBackends, using: &random)
     else { return refuse(c, .serviceUnavailable, .unreachable, by: .backend) }
-    // A stream's header goes along with what the client sends meanwhile.
-    let isFollowed =
-      c.pointee.exchange != .stream && !c.pointee.isIntroductionDue && !c.pointee.backend.toSend.isEmpty
+    let isFollowed = isFollowedBySend(c)
     let socket = engine.connect(
       to: backend.settings.address, beside: c.pointee.client.socket, isFollowed: isFollowed,
       token(.backendConnect, c))
@@ -36,6 +34,15 @@ extension Worker where Engine: ~Copyable {
     c.pointee.backend.inFlight += 1
     if isFollowed { startSend(c, .backend) }
     timers.set(c.pointee.id.index, at: now + topology.settings.deadlines.connecting)
+  }
+
+  /// Whether what there is to be sent goes out with the connect. A stream's header goes along with what the client
+  /// sends meanwhile. What may not find room in the socket at once is sent on its own: until it was over, nobody would
+  /// know that the backend is connected, nor read what it answers already.
+  private func isFollowedBySend(_ c: ConnectionPointer) -> Bool {
+    let count = c.pointee.backend.toSend.byteCount
+    return c.pointee.exchange != .stream && !c.pointee.isIntroductionDue && count > 0
+      && count <= Self.quietBytes
   }
 
   mutating func connected(_ c: ConnectionPointer, _ result: Int32) {
@@ -60,6 +67,13 @@ extension Worker where Engine: ~Copyable {
     )
     updateReceiving(c, .backend)
     clientHasBytes(c)
+  }
+
+  /// The backend was connected, and the send that followed has this result, but the deadline had passed. Where some of it
+  /// has left there is no other try, as ever; else all of it is still to be sent.
+  mutating func connectedTooLate(_ c: ConnectionPointer, _ result: Int32) {
+    sendIsOver(c, .backend)
+    if result > 0 { answerFailed(c, .gatewayTimeout, .deadline) }
   }
 
   /// Leaves this backend for another one. The failed socket is closed first.

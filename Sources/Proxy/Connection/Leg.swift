@@ -48,6 +48,8 @@ struct Leg {
   var sendingBytes: UInt32 = 0
   /// The turn in which it began.
   var sendingSince: UInt16 = 0
+  /// True exactly when it began as one that nothing waits for, and nothing has come to wait for it since.
+  var isSendQuiet = false
   /// True exactly when the last send wasn't over by the next turn: the peer reads slowly.
   var isSlow = false
   /// Operations in flight, all kinds. The socket's slot is released when this is zero.

@@ -48,6 +48,7 @@ extension Worker where Engine: ~Copyable {
       c.leg(side).pointee.receiving = .ended
       if c.leg(side).pointee.isSending {
         c.leg(side).pointee.finishIsUnproven = true
+        awaitSend(c, side)
       } else {
         finished(c, side)
       }
@@ -68,11 +69,13 @@ extension Worker where Engine: ~Copyable {
     guard c.leg(side).pointee.isOpen, !c.leg(side).pointee.isLeaving else { return }
     let held = isToBeHeld(c, side)
     c.leg(side).pointee.isHeld = held
+    if held { awaitSend(c, side.other) }
     switch c.leg(side).pointee.receiving {
     case .idle where !held:
       // Who has yet to be judged may be refused for what comes, and then there is nothing to cancel.
       let isSingle =
         c.leg(side).pointee.isBulk || c.pointee.phase == .waiting && !admission.contains(c.pointee.id)
+      if c.leg(side).pointee.isBulk && c.pointee.phase == .relaying { hasRelayed = true }
       c.leg(side).pointee.receiving = isSingle ? .once : .multishot
       c.leg(side).pointee.inFlight += 1
       engine.receive(c.leg(side).pointee.socket, multishot: !isSingle, token(side.receive, c))
@@ -124,14 +127,17 @@ extension Worker where Engine: ~Copyable {
   // MARK: Sending
 
   /// So much nearly always finds room in a socket at once.
-  private static var quietBytes: UInt32 { 16384 }
+  static var quietBytes: UInt32 { 16384 }
 
   /// Sends what is there to be sent, one send at a time; then FIN, where it has been requested.
   mutating func flush(_ c: ConnectionPointer, _ side: Side) {
-    guard c.leg(side).pointee.isOpen, !c.leg(side).pointee.isSending, !c.leg(side).pointee.isLeaving,
-      !c.leg(side).pointee.connectInFlight, side == .client || !c.pointee.isIntroductionDue
+    guard c.leg(side).pointee.isOpen, !c.leg(side).pointee.isLeaving, !c.leg(side).pointee.connectInFlight,
+      side == .client || !c.pointee.isIntroductionDue
     else { return }
-    if !c.leg(side).pointee.toSend.isEmpty {
+    if c.leg(side).pointee.isSending {
+      let isFollowed = c.leg(side).pointee.toSend.byteCount > c.leg(side).pointee.sendingBytes
+      if isFollowed || c.leg(side).pointee.finishRequested { awaitSend(c, side) }
+    } else if !c.leg(side).pointee.toSend.isEmpty {
       startSend(c, side)
     } else if c.leg(side).pointee.finishRequested && !c.leg(side).pointee.isShutDown {
       c.leg(side).pointee.isShutDown = true
@@ -163,7 +169,16 @@ extension Worker where Engine: ~Copyable {
     c.leg(side).pointee.inFlight += 1
     c.leg(side).pointee.sendingSince = turnNumber
     if c.pointee.phase == .relaying { hasRelayed = true }
-    if isQuiet(c, side) { engine.expectsNothing(of: c.leg(side).pointee.socket) }
+    c.leg(side).pointee.isSendQuiet = isQuiet(c, side)
+    if c.leg(side).pointee.isSendQuiet { engine.expectsNothing(of: c.leg(side).pointee.socket) }
+  }
+
+  /// Something has come that goes on only when the side's send is over: it is to end a wait after all.
+  private mutating func awaitSend(_ c: ConnectionPointer, _ side: Side) {
+    guard c.leg(side).pointee.isSending, c.leg(side).pointee.isSendQuiet else { return }
+    c.leg(side).pointee.isSendQuiet = false
+    guard c.leg(side).pointee.sendingSince == turnNumber else { return }
+    engine.expectsSomething(of: c.leg(side).pointee.socket)
   }
 
   /// True exactly when nothing follows a send that has begun, and it is over at once, most likely.
@@ -175,7 +190,10 @@ extension Worker where Engine: ~Copyable {
   }
 
   mutating func sent(_ c: ConnectionPointer, _ side: Side, _ result: Int32) {
-    if side == .backend && c.pointee.backend.connectInFlight { connected(c, 0) }
+    if side == .backend && c.pointee.backend.connectInFlight {
+      connected(c, 0)
+      if c.pointee.phase == .connecting && c.pointee.backend.isLeaving { return connectedTooLate(c, result) }
+    }
     let isWhole = result == Int32(c.leg(side).pointee.sendingBytes)
     c.leg(side).pointee.isSlow = turnNumber &- c.leg(side).pointee.sendingSince > 1
     for _ in 0..<c.leg(side).pointee.sendingCount {
