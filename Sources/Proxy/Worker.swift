@@ -40,9 +40,11 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
   var coalescing: CompletionCoalescing
   /// Where heads are rewritten.
   var scratch: [UInt8] = []
-  /// True exactly when this turn sends something of a live connection, or goes on receiving from one that was held:
-  /// until then nothing more of it arrives.
-  var hasRelayed = false
+  /// Sends of live connections that this turn hands over, and receives of those that were held: until then nothing more
+  /// of them arrives.
+  var relayed = 0
+  /// Those sends among them that more like them may follow.
+  var messages = 0
   /// Wraps: only neighbours are told apart.
   var turnNumber: UInt16 = 0
   /// The instant of this turn.
@@ -95,14 +97,15 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
   public mutating func turn() -> Bool {
     engine.submitAndWait(until: nextLook(), for: coalescing.batch(within: topology.settings.relay.coalesce))
     now = engine.now
-    hasRelayed = false
+    relayed = 0
+    messages = 0
     turnNumber &+= 1
     var completions = 0
     while let completion = engine.nextCompletion() {
       dispatch(completion)
       completions += 1
     }
-    coalescing.turned(completions: completions, now: now)
+    coalescing.turned(completions: completions, messages: messages, now: now)
     fireDeadlines()
     feedStarved()
     releaseDue()

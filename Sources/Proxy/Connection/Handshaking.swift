@@ -33,7 +33,7 @@ extension Worker where Engine: ~Copyable {
   mutating func runHandshakes() {
     guard handshakesQueued > 0 else { return }
     // What live connections are to be sent, or have for us, doesn't wait for a handshake.
-    if hasRelayed { engine.submit() }
+    if relayed > 0 { engine.submit() }
     var clock = engine.readClock()
     var work = engine.readWorkClock()
     let end = clock + Self.handshakeBudget

@@ -75,7 +75,7 @@ extension Worker where Engine: ~Copyable {
       // Who has yet to be judged may be refused for what comes, and then there is nothing to cancel.
       let isSingle =
         c.leg(side).pointee.isBulk || c.pointee.phase == .waiting && !admission.contains(c.pointee.id)
-      if c.leg(side).pointee.isBulk && c.pointee.phase == .relaying { hasRelayed = true }
+      if c.leg(side).pointee.isBulk && c.pointee.phase == .relaying { relayed += 1 }
       c.leg(side).pointee.receiving = isSingle ? .once : .multishot
       c.leg(side).pointee.inFlight += 1
       engine.receive(c.leg(side).pointee.socket, multishot: !isSingle, token(side.receive, c))
@@ -168,7 +168,11 @@ extension Worker where Engine: ~Copyable {
     c.leg(side).pointee.sendingBytes = UInt32(bytes)
     c.leg(side).pointee.inFlight += 1
     c.leg(side).pointee.sendingSince = turnNumber
-    if c.pointee.phase == .relaying { hasRelayed = true }
+    if c.pointee.phase == .relaying {
+      relayed += 1
+      // What comes with a connection's end isn't followed by others like it.
+      if !c.leg(side).pointee.finishRequested { messages += 1 }
+    }
     c.leg(side).pointee.isSendQuiet = isQuiet(c, side)
     if c.leg(side).pointee.isSendQuiet { engine.expectsNothing(of: c.leg(side).pointee.socket) }
   }
