@@ -35,6 +35,9 @@ def arguments():
     parser.add_argument("--handshake-cpu", default="30%", help="tickets: tidegate's limits.handshake_cpu")
     parser.add_argument("--refusal-cpu", default="10%", help="limit: tidegate's refusal.cpu")
     parser.add_argument("--by-second", action="store_true", help="prints attempts and admissions of every second")
+    parser.add_argument(
+        "--realtime", action="store_true",
+        help="proxies ahead of all others on their CPU: tidegate by realtime_priority, peers by chrt")
     parser.add_argument("--no-namespaces", action="store_true")
     parser.add_argument("--save", metavar="NAME", help="writes bench/results/NAME.json")
     return parser.parse_args()
@@ -50,7 +53,8 @@ class Storm:
 
     def running(self, index, name, proxy, extra):
         setup = proxies.Setup.made(self.folder, index, name, self.pems, extra=extra)
-        return contextlib.closing(proxies.Running(proxy, setup, not self.options.no_namespaces))
+        return contextlib.closing(proxies.Running(
+            proxy, setup, not self.options.no_namespaces, realtime=self.options.realtime))
 
     def herd(self, running, resumed_share=None):
         o = self.options
@@ -200,6 +204,8 @@ def print_seconds(run):
 def main():
     options = arguments()
     machine.raise_descriptor_limit()
+    if options.realtime and not machine.can_go_first():
+        sys.exit("--realtime: chrt may not give a priority here")
     failures = []
     with tempfile.TemporaryDirectory(prefix="tidegate-storm-") as folder:
         os.chmod(folder, 0o755)

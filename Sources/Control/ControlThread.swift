@@ -1,3 +1,4 @@
+internal import Basics
 internal import Glibc
 internal import Synchronization
 
@@ -44,12 +45,4 @@ private func runControlThread(_ argument: UnsafeMutableRawPointer?) -> UnsafeMut
   nameThread(body.name)
   body.run()
   return nil
-}
-
-/// The call for it is a GNU extension that Swift doesn't see; the kernel has a file for it as well.
-private func nameThread(_ name: String) {
-  let file = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
-  guard file >= 0 else { return }
-  _ = write(file, name, name.utf8.count)
-  close(file)
 }

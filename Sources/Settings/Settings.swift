@@ -8,6 +8,8 @@ public import Policy
 public struct Settings: Sendable, Equatable {
   /// Threads of the data plane; nil is one a core.
   public var workers: Int? = nil
+  /// Of the workers' threads among those that must run at once (SCHED_RR); nil leaves them among all others.
+  public var realtimePriority: Int? = nil
   public var limits = Limits()
   public var waitingRoom = WaitingRoom()
   public var refusal = Refusal()

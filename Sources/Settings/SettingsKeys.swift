@@ -23,6 +23,9 @@ extension Settings {
       Key("drain", \.drain, .mapping("the drain", Drain.keys, make: { _ in Drain() })),
       Key("log", \.log, .mapping("the log", Log.keys, make: { _ in Log() })),
       Key("admin", \.admin, .mapping("the administration", Admin.keys, make: { _ in Admin() })),
+      Key(
+        "realtime_priority", optional: \.realtimePriority,
+        .integer(1...99, expected: "a priority from 1 to 99 or off"), none: "off", effect: .restart),
       Key("user", optional: \.user, .account, effect: .restart),
     ]
   }

@@ -136,6 +136,7 @@ private let everyKey = """
   drain: {window: 1m}
   log: {level: debug, connections: stderr}
   admin: {stats_socket: {path: /s, mode: "0660", level: operator}}
+  realtime_priority: 10
   user: tidegate
   """
 
@@ -147,6 +148,7 @@ private var everyKeyExpected: Settings {
   settings.limits.head = .kibibytes(8)
   settings.limits.headers = 50
   settings.limits.connectionRate = Rate(2000)
+  settings.realtimePriority = 10
   settings.limits.connectionBurst = 200
   settings.limits.handshakeCPU = 0.6
   settings.limits.perAddress = everyPerAddressExpected

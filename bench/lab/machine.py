@@ -11,6 +11,8 @@ import time
 
 LOAD_CPU = "0"
 PROXY_CPU = "1"
+# Of what goes ahead of all others on its CPU.
+PRIORITY = "10"
 
 
 def raise_descriptor_limit():
@@ -45,7 +47,7 @@ class Place:
         """`first` puts the process ahead of all others on its CPU (where that is allowed)."""
         inside = ["nsenter", f"--net=/proc/{self.holder.pid}/ns/net"] if self.holder else []
         pinned = ["taskset", "-c", cpu] if cpu else []
-        ahead = ["chrt", "-f", "10"] if first and can_go_first() else []
+        ahead = ["chrt", "-f", PRIORITY] if first and can_go_first() else []
         return inside + pinned + ahead + [str(word) for word in words]
 
     def call(self, words, check=True):
@@ -62,7 +64,7 @@ class Place:
 
 def can_go_first():
     return shutil.which("chrt") is not None and subprocess.run(
-        ["chrt", "-f", "10", "true"], stderr=subprocess.DEVNULL).returncode == 0
+        ["chrt", "-f", PRIORITY, "true"], stderr=subprocess.DEVNULL).returncode == 0
 
 
 def stop(process, patience=5):

@@ -288,8 +288,12 @@ def version(name):
 class Running:
     """A proxy and its backend, in their place, ready for a load."""
 
-    def __init__(self, name, setup, isolated=True, backend=()):
+    def __init__(self, name, setup, isolated=True, backend=(), realtime=False):
+        """`realtime`: ahead of all others on its CPU, ours by its own setting, peers by chrt."""
         self.name, self.setup = name, setup
+        ours = kinds()[name].ours
+        if realtime and ours:
+            setup.extra["tidegate"] = f"realtime_priority: {machine.PRIORITY}\n" + setup.extra.get("tidegate", "")
         self.place = machine.Place(isolated)
         self.log = open(os.path.join(setup.folder, f"{name}.log"), "w")
         try:
@@ -300,7 +304,7 @@ class Running:
                 raise SystemExit(f"the backend of {name} doesn't start")
             self.proxy = self.place.start(
                 kinds()[name].command(setup), machine.PROXY_CPU,
-                stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+                stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, first=realtime and not ours)
             self._wait_for(setup.ports.tls)
             machine.pin(self.proxy.pid, machine.PROXY_CPU)
         except BaseException:

@@ -18,6 +18,7 @@ public final class ProxyServer: Sendable {
 
   private let state: Mutex<State>
   private let workers: [WorkerShared]
+  private let threads: [WorkerThread]
   private let process: ProcessShared
   private let material: TLSMaterial
   private let startedAt: MonotonicTime
@@ -31,7 +32,7 @@ public final class ProxyServer: Sendable {
   }
   private let ended = DispatchGroup()
 
-  /// Opens the listening sockets, loads the certificates, reserves memory. Nothing runs yet.
+  /// Opens the listening sockets, loads the certificates, reserves memory, makes the workers' threads. Nothing runs yet.
   public init(settings: Settings) throws(ProxyError) {
     raiseDescriptorLimit()
     startedAt = .current()
@@ -47,7 +48,10 @@ public final class ProxyServer: Sendable {
     var next = 0
     let topology = try Self.build(settings, material, rings: layout.rings, continuing: nil, &next)
     state = Mutex(State(topology: topology, nextBindIndex: next))
+    threads = try WorkerThread.all(workers, priority: settings.realtimePriority)
   }
+
+  deinit { if !state.withLock({ $0.hasStarted }) { threads.forEach { $0.cancel() } } }
 
   private static func build(
     _ settings: Settings, _ material: TLSMaterial, rings: Int, continuing old: Topology?,
@@ -70,7 +74,7 @@ public final class ProxyServer: Sendable {
       state.hasStarted = true
       return state.topology
     }
-    let threads = workers.map { WorkerThread($0, topology, ended: ended) }
+    for thread in threads { thread.begin(topology, ended: ended) }
     var failure: ProxyError?
     for thread in threads {
       if let error = thread.waitUntilReady() { failure = failure ?? error }
@@ -82,7 +86,8 @@ public final class ProxyServer: Sendable {
 
   /// Puts other settings in force, whole or not at all; live connections stay. Not from two threads at once.
   ///
-  /// What only a restart changes (`workers`, `limits.buffer_memory`, the size of the connection tables) stays.
+  /// What only a restart changes (`workers`, their priority, `limits.buffer_memory`, the size of the connection tables)
+  /// stays.
   public func apply(_ settings: Settings) throws(ProxyError) {
     let (old, index, isDraining) = state.withLock { ($0.topology, $0.nextBindIndex, $0.isDraining) }
     guard !isDraining else { throw ProxyError("this process is draining: its settings stay as they are") }
