@@ -38,7 +38,7 @@ def chosen_figures(options):
 
 def chosen_proxies(options):
     known = proxies.kinds()
-    names = options.proxies.split(",") if options.proxies else list(known)
+    names = options.proxies.split(",") if options.proxies else [name for name in known if known[name].relays]
     for name in names:
         if name not in known:
             sys.exit(f"no proxy is called {name}: see --list")
@@ -116,7 +116,7 @@ def main():
     options = arguments()
     if options.list:
         print("figures: " + " ".join(figure.key for figure in figures.all_figures("P-256")))
-        print("proxies: " + " ".join(proxies.kinds()))
+        print("proxies: " + " ".join(name for name, kind in proxies.kinds().items() if kind.relays))
         return
     if not os.access(proxies.binary("tidegate-storm"), os.X_OK):
         sys.exit("tidegate-storm is missing: swift build -c release --product tidegate-storm")

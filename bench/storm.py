@@ -16,8 +16,8 @@ from lab.loads import Manner
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("scenario", choices=["limit", "calm", "tickets"])
-    parser.add_argument("--proxies", help="comma-separated: limiters for `limit`, proxies for `calm`")
+    parser.add_argument("scenario", choices=["limit", "calm", "tickets", "refusals"])
+    parser.add_argument("--proxies", help="comma-separated: limiters for `limit`, proxies for `calm`, refusers for `refusals`")
     parser.add_argument("--clients", type=int, default=5000)
     parser.add_argument("--rate", type=int, default=500, help="limit: admitted connections a second")
     parser.add_argument("--timeout", type=float, default=10, help="clients' timeout in seconds")
@@ -145,6 +145,20 @@ class Storm:
                 f"{herds.pace(seen):.0f}", herds.half_in(resumed), herds.half_in(full)])
             self.details.append({"proxy": name, "resumed_share": share, **seen})
 
+    def refusals(self, index, name):
+        """A herd that is refused, all of it, and comes again after 10 ms: what that takes and nothing else."""
+        refuser = herds.refusers()[name]
+        with self.running(index, name, refuser.proxy, refuser.extra()) as one:
+            before = one.cpu_seconds()
+            seen = self.herd(one).reports(good=False)
+            used = one.cpu_seconds() - before
+        total = seen["total"]
+        if not total["refused_reset"] + total["refused_close"] or total["failed"]:
+            raise loads.Failed(f"nobody is refused: {total}")
+        refused = herds.refused(total)
+        self.rows.append([name, refused, total["admitted"], total["timeouts"], f"{1e6 * used / refused:.1f}"])
+        self.details.append({"refuser": name, "cpu_seconds": used, **seen})
+
     def begin_echoes(self, one, seconds, manner, connections):
         watch = loads.start(
             one, "calm", manner, "--connections", connections, "--seconds", seconds, first=True)
@@ -176,27 +190,31 @@ TITLES = {
              "herd in", "all in, s"],
     "tickets": ["herd", "admitted", "all in, s", "a second until three quarters are in", "half of the resumed in, s",
                 "half of the others in, s"],
+    "refusals": ["refuser", "refused", "admitted", "timeouts", "us CPU per refusal"],
 }
 
 
 def names(options):
-    limited = options.scenario == "limit" or options.limited
-    known = list(herds.limiters() if limited else proxies.kinds())
+    if options.scenario == "refusals":
+        known = {name: herds.is_installed(refuser) for name, refuser in herds.refusers().items()}
+    elif options.scenario == "limit" or options.limited:
+        known = {name: herds.is_installed(limiter) for name, limiter in herds.limiters().items()}
+    else:
+        known = {name: kind.is_installed() for name, kind in proxies.kinds().items() if kind.relays}
     if options.scenario == "tickets":
-        known = ["tidegate"]
-    chosen = options.proxies.split(",") if options.proxies else known
+        known = {"tidegate": known["tidegate"]}
+    chosen = options.proxies.split(",") if options.proxies else list(known)
     for name in chosen:
         if name not in known:
             sys.exit(f"{name} is none of: {' '.join(known)}")
-        there = herds.is_installed(name) if limited else proxies.kinds()[name].is_installed()
-        if not there:
+        if not known[name]:
             sys.exit(f"{name} is missing: install it, or name the others with --proxies")
     return chosen
 
 
 def print_seconds(run):
     seen = run.get("herd", run)
-    print(f"\n{run.get('limiter', run.get('proxy'))}: second, attempts, admitted")
+    print(f"\n{run.get('limiter') or run.get('refuser') or run['proxy']}: second, attempts, admitted")
     for number, second in enumerate(seen["per_second"]):
         print(f"{number:4} {second['attempts']:6} {second['admitted']:6}")
 

@@ -11,6 +11,7 @@ struct BackendCommand: ParsableCommand {
   @Option(help: "Status of its answers: 101, or another one to refuse with.") var answer = 101
   @Option(help: "Adds Retry-After to refusals, in seconds.") var retryAfter: Int?
   @Option(help: "Waits this long before it answers an upgrade.") var delay = Span(.zero)
+  @Flag(help: "Resets whom it accepts, at once: what the kernel's part of a refusal costs.") var reset = false
   @Option(help: "How long at most.") var seconds = Span(.seconds(3600))
   @Flag(help: "What it has seen, as one line of JSON, at the end.") var json = false
 
@@ -24,7 +25,7 @@ struct BackendCommand: ParsableCommand {
   func run() throws {
     let addresses = bind.compactMap(Endpoint.init)
     let manner = EchoBackend.Manner(
-      status: answer, retryAfter: retryAfter, delay: delay.duration)
+      status: answer, retryAfter: retryAfter, delay: delay.duration, resets: reset)
     let backend = EchoBackend(manner: manner)
     for case .ip(let address, let port) in addresses { try backend.listen(at: address, port: port) }
     Termination.notice()

@@ -7,6 +7,8 @@ final class EchoBackend {
     var status: Int
     var retryAfter: Int?
     var delay: Duration
+    /// Resets whom it accepts.
+    var resets = false
   }
 
   struct Counts: Encodable {
@@ -91,6 +93,12 @@ final class EchoBackend {
   private func acceptAll(_ listener: Int32) {
     // Bounded, so that those who are in aren't kept waiting by a storm.
     for _ in 0..<64 {
+      if manner.resets {
+        guard StreamSocket.acceptAndReset(listener) else { return }
+        counts.accepted += 1
+        counts.refused += 1
+        continue
+      }
       guard let descriptor = StreamSocket.accept(listener) else { return }
       generation &+= 1
       while connections.count <= Int(descriptor) { connections.append(nil) }

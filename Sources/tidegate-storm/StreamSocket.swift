@@ -45,6 +45,16 @@ enum StreamSocket {
     return descriptor
   }
 
+  /// False when nobody is waiting.
+  static func acceptAndReset(_ listener: Int32) -> Bool {
+    let descriptor = Glibc.accept(listener, nil, nil)
+    guard descriptor >= 0 else { return false }
+    var option = linger(l_onoff: 1, l_linger: 0)
+    setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+    close(descriptor)
+    return true
+  }
+
   /// What became of a connect: 0, or an errno value.
   static func connectError(_ descriptor: Int32) -> Int32 {
     var code: Int32 = 0

@@ -48,6 +48,20 @@ def limiters(refusal_cpu="10%"):
     }
 
 
+def refusers():
+    """What lets nobody in, ahead of TLS; the last is what the kernel asks of any of them."""
+    def ours(how):
+        return Limiter("tidegate", lambda *_: {
+            "tidegate": "limits: {connection_rate: 1/h, connections: 25000}\n"
+                        f"refusal: {{readable: none, before_tls: {how}}}"})
+    return {
+        "tidegate-reset": ours("reset"),
+        "tidegate-close": ours("close"),
+        "haproxy-reject": Limiter("haproxy-tcp", lambda *_: {"haproxy frontend": "tcp-request connection reject"}),
+        "accept-reset": Limiter("accept-reset", lambda *_: {}),
+    }
+
+
 class Herd:
     """One storm, over as many processes as it needs."""
 
@@ -58,8 +72,8 @@ class Herd:
             self.parts.append(loads.start(
                 running, "storm", manner, "--clients", count, "--seed", 1 + len(self.parts), *options))
 
-    def reports(self):
-        return merged([loads.finish(part) for part in self.parts])
+    def reports(self, good=True):
+        return merged([loads.finish(part, good=good) for part in self.parts])
 
 
 def merged(reports):
@@ -143,5 +157,5 @@ def pace(seen):
     return count / (second + 1)
 
 
-def is_installed(name):
-    return proxies.kinds()[limiters()[name].proxy].is_installed()
+def is_installed(limiter):
+    return proxies.kinds()[limiter.proxy].is_installed()

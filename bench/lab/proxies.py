@@ -243,6 +243,13 @@ pools:
     return command
 
 
+def resetting(setup):
+    """No proxy: accepts and resets, as the least that a refusal takes."""
+    p = setup.ports
+    binds = [word for port in (p.tls, p.rsa, p.plain) for word in ("--bind", f"127.0.0.1:{port}")]
+    return [binary("tidegate-storm"), "backend", "--reset", *binds]
+
+
 def binary(name):
     """A release build of ours; the environment may name another one."""
     return os.environ.get(name.upper().replace("-", "_") + "_BINARY") or os.path.join(
@@ -258,6 +265,8 @@ class Kind:
     ours: bool = False
     # False exactly when its TLS isn't the system's OpenSSL.
     openssl: bool = True
+    # False exactly when it lets nobody in.
+    relays: bool = True
 
     def is_installed(self):
         return shutil.which(self.program) is not None
@@ -275,6 +284,7 @@ def kinds():
         "hitch": Kind(hitch, "hitch", plain=False),
         "envoy-http": Kind(envoy("http"), _envoy_binary(), openssl=False),
         "envoy-tcp": Kind(envoy("tcp"), _envoy_binary(), openssl=False),
+        "accept-reset": Kind(resetting, binary("tidegate-storm"), relays=False),
     }
 
 
