@@ -22,6 +22,8 @@ public struct CompletionCoalescing: Sendable {
   private var messages: UInt64 = 0
   private var elapsed: UInt64 = 0
   private var turnedAt: MonotonicTime
+  /// Until then any completion ends a wait.
+  private var distrustedUntil = MonotonicTime.zero
 
   /// A batch ends with so many completions.
   private static let most = 32
@@ -33,6 +35,9 @@ public struct CompletionCoalescing: Sendable {
   private static let quietWindow: UInt64 = 5_000_000
   /// Only where so many completions are to be expected within that.
   private static let quietCompletions: UInt64 = 3
+  /// What was to come at once and didn't has held others up, for as long as that window. A peer can bring this about by
+  /// reading nothing; so it is to happen rarely.
+  private static let distrust = Duration.seconds(1)
   /// What a turn leaves of those before it: 7/8.
   private static let shift: UInt64 = 3
   /// A rest counts as no more than this, so that nothing overflows.
@@ -49,6 +54,9 @@ public struct CompletionCoalescing: Sendable {
     elapsed = elapsed - elapsed >> Self.shift + rest
   }
 
+  /// Something that nobody waits for wasn't over by the next turn: others may have waited for it.
+  public mutating func heldUp(now: MonotonicTime) { distrustedUntil = now + Self.distrust }
+
   /// The batch that the next turn waits for; nil when it takes what comes.
   /// - Parameter window: of a busy worker; zero turns all of this off.
   public func batch(within window: Duration) -> Batch? {
@@ -57,6 +65,7 @@ public struct CompletionCoalescing: Sendable {
     if messages * 2 * length >= Self.worthwhile << 8 * elapsed {
       return Batch(count: Self.most, window: window)
     }
+    guard turnedAt >= distrustedUntil else { return nil }
     guard completions * Self.quietWindow >= Self.quietCompletions << 8 * elapsed else { return nil }
     return Batch(count: 1, window: .nanoseconds(Int64(Self.quietWindow)))
   }

@@ -45,6 +45,8 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
   var relayed = 0
   /// Those sends among them that more like them may follow.
   var messages = 0
+  /// Sends that the wait is told not to be for: those of this turn, and those of the last one that aren't over yet.
+  var quietSends = (begun: 0, missing: 0)
   /// Wraps: only neighbours are told apart.
   var turnNumber: UInt16 = 0
   /// The instant of this turn.
@@ -100,12 +102,14 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
     relayed = 0
     messages = 0
     turnNumber &+= 1
+    quietSends = (begun: 0, missing: quietSends.begun)
     var completions = 0
     while let completion = engine.nextCompletion() {
       dispatch(completion)
       completions += 1
     }
     coalescing.turned(completions: completions, messages: messages, now: now)
+    if quietSends.missing > 0 { coalescing.heldUp(now: now) }
     fireDeadlines()
     feedStarved()
     releaseDue()

@@ -61,6 +61,24 @@ import Testing
     #expect(after(200, of: count, every: even + .microseconds(10 * count)).0.batch(within: window) == nil)
   }
 
+  @Test func `what held others up is waited for, for a second`() {
+    var (coalescing, now) = after(200, of: 4, every: .milliseconds(1))
+    #expect(coalescing.batch(within: window)?.count == 1)
+    coalescing.heldUp(now: now)
+    for turn in 1...1000 {
+      #expect(coalescing.batch(within: window) == nil)
+      now = now + .milliseconds(1)
+      coalescing.turned(completions: 4, messages: 0, now: now)
+      if turn == 1000 { #expect(coalescing.batch(within: window)?.count == 1) }
+    }
+  }
+
+  @Test func `batches of messages go on meanwhile`() {
+    var (coalescing, now) = after(100, of: 1, messages: 1, every: .microseconds(10))
+    coalescing.heldUp(now: now)
+    #expect(coalescing.batch(within: window)?.count == 32)
+  }
+
   @Test func `a rest ends it at once, and a few busy turns begin it anew`() {
     var (coalescing, now) = after(100, of: 8, messages: 4, every: .microseconds(20))
     #expect(coalescing.isWaiting(within: window))

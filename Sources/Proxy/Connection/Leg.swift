@@ -50,8 +50,10 @@ struct Leg {
   var sendingSince: UInt16 = 0
   /// True exactly when it began as one that nothing waits for, and nothing has come to wait for it since.
   var isSendQuiet = false
-  /// True exactly when the last send wasn't over by the next turn: the peer reads slowly.
-  var isSlow = false
+  /// True exactly when the wait behind it was told to be for others.
+  var isSendTrusted = false
+  /// Sends to come that are waited for, since one wasn't over by the next turn: the peer reads slowly.
+  var slowSends: UInt8 = 0
   /// Operations in flight, all kinds. The socket's slot is released when this is zero.
   var inFlight: UInt8 = 0
 

@@ -174,7 +174,11 @@ extension Worker where Engine: ~Copyable {
       if !c.leg(side).pointee.finishRequested { messages += 1 }
     }
     c.leg(side).pointee.isSendQuiet = isQuiet(c, side)
-    if c.leg(side).pointee.isSendQuiet { engine.expectsNothing(of: c.leg(side).pointee.socket) }
+    c.leg(side).pointee.isSendTrusted = c.leg(side).pointee.isSendQuiet
+    if c.leg(side).pointee.isSendQuiet {
+      quietSends.begun += 1
+      engine.expectsNothing(of: c.leg(side).pointee.socket)
+    }
   }
 
   /// Something has come that goes on only when the side's send is over: it is to end a wait after all.
@@ -182,6 +186,8 @@ extension Worker where Engine: ~Copyable {
     guard c.leg(side).pointee.isSending, c.leg(side).pointee.isSendQuiet else { return }
     c.leg(side).pointee.isSendQuiet = false
     guard c.leg(side).pointee.sendingSince == turnNumber else { return }
+    c.leg(side).pointee.isSendTrusted = false
+    quietSends.begun -= 1
     engine.expectsSomething(of: c.leg(side).pointee.socket)
   }
 
@@ -189,17 +195,23 @@ extension Worker where Engine: ~Copyable {
   private func isQuiet(_ c: ConnectionPointer, _ side: Side) -> Bool {
     c.leg(side).pointee.sendingBytes == c.leg(side).pointee.toSend.byteCount
       && c.leg(side).pointee.sendingBytes <= Self.quietBytes && !c.leg(side).pointee.finishRequested
-      && !c.leg(side).pointee.isSlow && !c.leg(side).pointee.connectInFlight
+      && c.leg(side).pointee.slowSends == 0 && !c.leg(side).pointee.connectInFlight
       && !c.leg(side.other).pointee.isHeld
   }
 
   mutating func sent(_ c: ConnectionPointer, _ side: Side, _ result: Int32) {
-    if side == .backend && c.pointee.backend.connectInFlight {
+    let isConnecting = side == .backend && c.pointee.backend.connectInFlight
+    if isConnecting {
       connected(c, 0)
       if c.pointee.phase == .connecting && c.pointee.backend.isLeaving { return connectedTooLate(c, result) }
     }
     let isWhole = result == Int32(c.leg(side).pointee.sendingBytes)
-    c.leg(side).pointee.isSlow = turnNumber &- c.leg(side).pointee.sendingSince > 1
+    if turnNumber &- c.leg(side).pointee.sendingSince > 1 {
+      // Behind a connect that says nothing of the peer.
+      if !isConnecting { c.leg(side).pointee.slowSends = .max }
+    } else if c.leg(side).pointee.slowSends > 0 {
+      c.leg(side).pointee.slowSends -= 1
+    }
     for _ in 0..<c.leg(side).pointee.sendingCount {
       if let buffer = c.leg(side).pointee.toSend.removeFirst(in: engine.buffers) {
         engine.buffers.give(buffer)
@@ -221,9 +233,12 @@ extension Worker where Engine: ~Copyable {
   }
 
   /// The buffers are ours again.
-  func sendIsOver(_ c: ConnectionPointer, _ side: Side) {
+  mutating func sendIsOver(_ c: ConnectionPointer, _ side: Side) {
     c.leg(side).pointee.inFlight -= 1
     c.leg(side).pointee.sendingCount = 0
+    guard c.leg(side).pointee.isSendTrusted else { return }
+    c.leg(side).pointee.isSendTrusted = false
+    if turnNumber &- c.leg(side).pointee.sendingSince == 1 { quietSends.missing -= 1 }
   }
 
   private mutating func sendFailed(_ c: ConnectionPointer, _ side: Side) {
