@@ -43,7 +43,7 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
   /// Sends of live connections that this turn hands over, and receives of those that were held: until then nothing more
   /// of them arrives.
   var relayed = 0
-  /// Those sends among them that more like them may follow.
+  /// Sends of live connections since the last turn was counted, but for those with which a connection ends.
   var messages = 0
   /// Sends that the wait is told not to be for: those of this turn, and those of the last one that aren't over yet.
   var quietSends = (begun: 0, missing: 0)
@@ -100,7 +100,6 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
     engine.submitAndWait(until: nextLook(), for: coalescing.batch(within: topology.settings.relay.coalesce))
     now = engine.now
     relayed = 0
-    messages = 0
     turnNumber &+= 1
     quietSends = (begun: 0, missing: quietSends.begun)
     var completions = 0
@@ -109,6 +108,7 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
       completions += 1
     }
     coalescing.turned(completions: completions, messages: messages, now: now)
+    messages = 0
     if quietSends.missing > 0 { coalescing.heldUp(now: now) }
     fireDeadlines()
     feedStarved()
