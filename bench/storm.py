@@ -161,7 +161,8 @@ class Storm:
 
     def begin_echoes(self, one, seconds, manner, connections):
         watch = loads.start(
-            one, "calm", manner, "--connections", connections, "--seconds", seconds, first=True)
+            one, "calm", manner, "--connections", connections, "--seconds", seconds,
+            priority=machine.WATCHERS_PRIORITY)
         loads.wait_until_ready(watch)
         return watch
 

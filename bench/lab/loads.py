@@ -28,10 +28,10 @@ class Manner:
         return ["--address", f"127.0.0.1:{port}", "--tls", self.tls, "--groups", self.groups, "--cipher", cipher]
 
 
-def start(running, load, manner, *options, first=False):
+def start(running, load, manner, *options, priority=None):
     words = [binary("tidegate-storm"), load, "--json", *manner.words(running.setup.ports), *options]
     return running.place.start(
-        words, machine.LOAD_CPU, first=first, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        words, machine.LOAD_CPU, priority=priority, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True)
 
 

@@ -11,8 +11,9 @@ import time
 
 LOAD_CPU = "0"
 PROXY_CPU = "1"
-# Of what goes ahead of all others on its CPU.
+# Of what goes ahead of all others on its CPU; watchers go ahead of the backend there, which is busy with the herd.
 PRIORITY = "10"
+WATCHERS_PRIORITY = "20"
 
 
 def raise_descriptor_limit():
@@ -43,19 +44,19 @@ class Place:
                 raise SystemExit("no network namespace can be made here: use --no-namespaces")
             time.sleep(0.01)
 
-    def command(self, words, cpu=None, first=False):
-        """`first` puts the process ahead of all others on its CPU (where that is allowed)."""
+    def command(self, words, cpu=None, priority=None):
+        """With a priority the process goes ahead of all others on its CPU (where that is allowed)."""
         inside = ["nsenter", f"--net=/proc/{self.holder.pid}/ns/net"] if self.holder else []
         pinned = ["taskset", "-c", cpu] if cpu else []
-        ahead = ["chrt", "-f", PRIORITY] if first and can_go_first() else []
+        ahead = ["chrt", "-f", priority] if priority and can_go_first() else []
         return inside + pinned + ahead + [str(word) for word in words]
 
     def call(self, words, check=True):
         subprocess.run(self.command(words), check=check, stderr=None if check else subprocess.DEVNULL)
 
     def start(self, words, cpu, **more):
-        first = more.pop("first", False)
-        return subprocess.Popen(self.command(words, cpu, first), **more)
+        priority = more.pop("priority", None)
+        return subprocess.Popen(self.command(words, cpu, priority), **more)
 
     def close(self):
         if self.holder:

@@ -309,12 +309,14 @@ class Running:
         try:
             self.backend = self.place.start(
                 [binary("tidegate-storm"), "backend", "--json", "--bind", f"127.0.0.1:{setup.ports.backend}", *backend],
-                machine.LOAD_CPU, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, first=True)
+                machine.LOAD_CPU, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                priority=machine.PRIORITY)
             if self.backend.stdout.readline().strip() != "ready":
                 raise SystemExit(f"the backend of {name} doesn't start")
             self.proxy = self.place.start(
                 kinds()[name].command(setup), machine.PROXY_CPU,
-                stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, first=realtime and not ours)
+                stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+                priority=machine.PRIORITY if realtime and not ours else None)
             self._wait_for(setup.ports.tls)
             machine.pin(self.proxy.pid, machine.PROXY_CPU)
         except BaseException:
