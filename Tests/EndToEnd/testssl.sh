@@ -40,12 +40,16 @@ import json, re, sys
 findings = json.load(open("findings.json"))
 # Trust in a certificate of one's own making, a backend that isn't there, and what the scanning openssl can't do.
 expected = re.compile(r"cert_(chain_of_trust|revocation)( <.*>)?|HTTP_status_code|engine_problem")
+# The scanner's s_client has its stdin at its end: it says goodbye behind its Finished, sometimes before it has read a TLS 1.3
+# ticket. Without one its second visit "can't connect", with any server: 15 % of 150 here, 19 % with nginx. That sessions
+# are resumed is shown by test_tickets.py.
+hasty = ("sessionresumption_ticket", "check failed because of connect problem")
 bad = []
 for finding in findings:
     place, severity = finding["id"], finding["severity"]
     if severity in ("OK", "INFO"):
         continue
-    known = severity == "LOW" or expected.fullmatch(place)
+    known = severity == "LOW" or expected.fullmatch(place) or (place, finding["finding"]) == hasty
     print(f"{severity:8} {place}: {finding['finding']}{' (ignored)' if known else ''}")
     if not known:
         bad.append(place)
