@@ -30,7 +30,11 @@ final class WorkerThread: Sendable {
     }
     thread.stackSize = 1 << 20
     thread.start()
-    guard let failure = waitUntilReady() else { return }
+    // Foundation doesn't tell when there is no thread to be had.
+    guard ready.wait(timeout: .now() + .seconds(10)) == .success else {
+      throw ProxyError("\(name): the system gives no thread")
+    }
+    guard let failure = failure.withLock({ $0 }) else { return }
     cancel()
     throw failure
   }
