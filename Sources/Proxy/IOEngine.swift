@@ -138,6 +138,11 @@ public protocol IOEngine: ~Copyable {
     to address: Endpoint, beside: SocketHandle, isFollowed: Bool, _ token: CompletionToken
   ) -> SocketHandle?
 
+  /// Due when a connect over TCP that was followed has succeeded: the kernel has acknowledged as little as it may until
+  /// then. Left so, a server that waits for an acknowledgement before it sends the next few bytes (Nagle's algorithm)
+  /// would wait for 40 ms. Has no completion.
+  mutating func acknowledgePromptly(on socket: SocketHandle)
+
   /// Hands the operations to the kernel and waits for completions until `deadline` (nil: as long as it takes;
   /// the past: not at all).
   /// - Parameter batch: what to wait for, where the engine can: nil is the first completion.

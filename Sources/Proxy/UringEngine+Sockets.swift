@@ -77,6 +77,11 @@ extension UringEngine {
     return SocketHandle(ring: ring, slot: slot)
   }
 
+  public mutating func acknowledgePromptly(on socket: SocketHandle) {
+    members[socket.ring].ring.acknowledgePromptly(
+      checked(socket), userData: Internal.ignored.token(socket))
+  }
+
   /// A slot on the ring of the other socket; without one, on the next ring that has one.
   private mutating func takeOutgoing(_ beside: SocketHandle) -> (ring: Int, slot: UInt32)? {
     guard beside.isNone else { return members[beside.ring].table.takeOutgoing().map { (beside.ring, $0) } }

@@ -138,6 +138,14 @@ public struct SimulatedEngine: ~Copyable, IOEngine {
     return socket.handle
   }
 
+  public mutating func acknowledgePromptly(on handle: SocketHandle) {
+    guard let socket = world.socket(handle, for: "acknowledgements") else { return }
+    if !socket.isConnected {
+      world.violate("acknowledgements on socket #\(socket.id), which isn't connected")
+    }
+    socket.acknowledgesLate = false
+  }
+
   public mutating func submitAndWait(until deadline: MonotonicTime?, for _: CompletionCoalescing.Batch?) {
     if world.hasReady { world.violate("waited with completions not looked at") }
     world.unexpected.removeAll(keepingCapacity: true)

@@ -36,6 +36,7 @@ extension SimulatedWorld {
       exhaustions += pool.freeCount == 0 ? 1 : 0
       return endReceive(socket, -ENOBUFS)
     }
+    if socket.acknowledgesLate { violate("socket #\(socket.id) receives, and acknowledges late") }
     if held.contains(buffer) { violate("buffer \(buffer.rawValue) was given back while a send had it") }
     var count = min(socket.toProxy.count, BufferPool.payload)
     if chance(faults.shortTransfers) { count = pick(1...count) }

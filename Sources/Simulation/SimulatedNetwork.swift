@@ -89,6 +89,7 @@ extension SimulatedWorld {
     guard let follower = socket.sending?.token else { return complete(token, result, on: socket) }
     // One completion tells of both.
     if result == 0 {
+      socket.acknowledgesLate = true
       forget(token, of: socket)
       poke(socket)
     } else {

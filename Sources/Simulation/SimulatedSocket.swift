@@ -54,6 +54,8 @@ final class SimulatedSocket {
   var isConnected = false
   /// True exactly when a send is to be begun before the connect is over.
   var awaitsSend = false
+  /// True exactly when what comes is acknowledged as late as may be.
+  var acknowledgesLate = false
   var receiving: Receive?
   var sending: Send?
   var connecting: CompletionToken?

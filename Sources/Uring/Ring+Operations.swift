@@ -79,7 +79,7 @@ extension Ring {
   ///
   /// The links before the last post only when they fail, and then the kernel posts none for the links behind.
   /// - Parameter isFollowed: the next operation prepared is a send on it: the last link, with a completion of its own. The
-  ///   server's SYN-ACK is acknowledged with its bytes.
+  ///   server's SYN-ACK is acknowledged with its bytes; `acknowledgePromptly` is due then.
   public mutating func connect(
     _ slot: UInt32, to address: SocketAddress, isFollowed: Bool = false, userData: UInt64
   ) {
@@ -92,6 +92,12 @@ extension Ring {
     operands[index].address = address.storage
     curing_connect(
       entry(index), slot, operands + index, address.length, isFollowed ? quiet : 0, userData)
+  }
+
+  /// Has what the peer sends acknowledged as usual, after a connect that was followed.
+  /// - Parameter userData: of a completion that comes only if it fails.
+  public mutating func acknowledgePromptly(_ slot: UInt32, userData: UInt64) {
+    curing_set_prompt_ack(entry(claim()), slot, curing_skip_success, userData)
   }
 
   /// Always done by a kernel thread of its own: see `install` for a cheaper way.

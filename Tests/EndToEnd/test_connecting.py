@@ -3,13 +3,14 @@
 import os
 import signal
 import socket
+import struct
 import time
 from contextlib import contextmanager
 from threading import Thread
 
 import pytest
 
-from harness.frames import answer_head, client_frame, read_frame, upgrade_head
+from harness.frames import answer_head, client_frame, open_pair, read_frame, upgrade_head
 from harness.http import parse_head
 from harness.ports import free_port
 from harness.proxy_header import read_header
@@ -127,6 +128,24 @@ def test_a_hanging_backend_passes_all_of_a_request_on_to_the_next(tidegate, hang
                     assert read_exactly(served, 5) == b"early"
         assert int(proxy.stat()["pool", hanging.endpoint]["econ"]) >= 1
         assert int(proxy.stat()["pool", backend.endpoint]["econ"]) == 0
+
+
+# -- backends that wait for acknowledgements
+
+
+def unacknowledged(peer):
+    """Segments that the kernel has sent and nobody has acknowledged (tcpi_unacked)."""
+    return struct.unpack_from("I", peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104), 24)[0]
+
+
+def test_what_a_backend_answers_is_acknowledged_at_once(tidegate):
+    # Nagle's algorithm has the next few bytes wait for that.
+    with Backend() as backend:
+        _, where = start(tidegate, backend)
+        for _ in range(4):
+            with dial(where) as client:
+                served, _, _ = open_pair(client, backend)
+                assert unacknowledged(served) == 0
 
 
 # -- backends that don't read

@@ -52,6 +52,34 @@ import Testing
     #expect(entries.first { $0.userData == 6 }?.result == -EBADF)
   }
 
+  @Test func `a connect that is followed acknowledges late, until it is to acknowledge promptly`() throws {
+    var ring = try Ring(Self.size(8, 16, slots: 4))
+    let listener = try Socket.listen(on: .ip(.init(ipv4: 0x7f00_0001), port: 0), backlog: 8)
+    defer { Glibc.close(listener) }
+    let endpoint = try #require(Socket.boundEndpoint(of: listener))
+    ring.connect(2, to: SocketAddress(endpoint), isFollowed: true, userData: 5)
+    let byte = UnsafeMutableRawBufferPointer.allocate(byteCount: 1, alignment: 1)
+    byte[0] = 7
+    defer { byte.deallocate() }
+    ring.send(2, UnsafeRawBufferPointer(byte), isLast: false, userData: 6)
+    #expect(Self.entries(of: &ring, count: 1).map(\.userData) == [6])
+    ring.install(2, userData: 7)
+    let descriptor = try #require(Self.entries(of: &ring, count: 1).first).result
+    defer { Glibc.close(descriptor) }
+    #expect(Self.acknowledgesPromptly(descriptor) == 0)
+    ring.acknowledgePromptly(2, userData: 8)
+    #expect(Self.entries(of: &ring, count: 0).isEmpty)
+    #expect(Self.acknowledgesPromptly(descriptor) == 1)
+    ring.acknowledgePromptly(3, userData: 9)
+    #expect(Self.entries(of: &ring, count: 1).map(\.userData) == [9])
+  }
+
+  private static func acknowledgesPromptly(_ descriptor: Int32) -> Int32 {
+    var (value, length) = (Int32(-1), socklen_t(4))
+    getsockopt(descriptor, Int32(IPPROTO_TCP), TCP_QUICKACK, &value, &length)
+    return value
+  }
+
   @Test func `a chain reaches the kernel whole, however full the queue is`() throws {
     var ring = try Ring(Self.size(4, 16, slots: 4))
     let listener = try Socket.listen(on: .ip(.init(ipv4: 0x7f00_0001), port: 0), backlog: 8)

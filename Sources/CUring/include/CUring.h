@@ -219,6 +219,12 @@ static inline void curing_set_late_ack(struct io_uring_sqe *sqe, uint32_t slot, 
   curing_set_option(sqe, slot, IPPROTO_TCP, TCP_QUICKACK, &disabled, sizeof disabled, flags, user_data);
 }
 
+/* Ends that. */
+static inline void curing_set_prompt_ack(struct io_uring_sqe *sqe, uint32_t slot, uint8_t flags, uint64_t user_data) {
+  static const int enabled = 1;
+  curing_set_option(sqe, slot, IPPROTO_TCP, TCP_QUICKACK, &enabled, sizeof enabled, flags, user_data);
+}
+
 /* Makes of a close a reset. */
 static inline void curing_set_abort(struct io_uring_sqe *sqe, uint32_t slot, uint8_t flags, uint64_t user_data) {
   static const struct linger abort = {.l_onoff = 1, .l_linger = 0};

@@ -53,6 +53,9 @@ extension Worker where Engine: ~Copyable {
     guard c.pointee.phase == .connecting, !c.pointee.backend.isLeaving else { return }
     guard result >= 0, let backend = c.pointee.chosen else { return connectFailed(c) }
     c.pointee.backend.sendingSince = turnNumber
+    if c.pointee.backend.isSending, case .ip = backend.settings.address {
+      engine.acknowledgePromptly(on: c.pointee.backend.socket)
+    }
     backend.counters[shared.index].add(.connections)
     // The head and what came with it were counted before it was known for whom they are.
     backend.counters[shared.index].add(.bytesToBackend, c.pointee.bytesFromClient)
