@@ -13,9 +13,12 @@ APT_TEST_PACKAGES = nginx-light haproxy socat curl openssl chromium iproute2 pyt
 run: build
 	$(BUILD) run
 
+# Swift's libraries become part of the programs: calls into them are cheaper, and they run where no Swift is.
+RELEASE = -c release --static-swift-stdlib
+
 build: dependencies
-	$(SWIFT) build -c release --product tidegate
-	$(SWIFT) build -c release --product tidegate-storm
+	$(SWIFT) build $(RELEASE) --product tidegate
+	$(SWIFT) build $(RELEASE) --product tidegate-storm
 
 # Format, warnings as errors, every test: what a change has to pass.
 check: lint test

@@ -119,7 +119,7 @@ def main():
         print("proxies: " + " ".join(name for name, kind in proxies.kinds().items() if kind.relays))
         return
     if not os.access(proxies.binary("tidegate-storm"), os.X_OK):
-        sys.exit("tidegate-storm is missing: swift build -c release --product tidegate-storm")
+        sys.exit("tidegate-storm is missing: make build")
     machine.raise_descriptor_limit()
     with tempfile.TemporaryDirectory(prefix="tidegate-bench-") as folder:
         os.chmod(folder, 0o755)
