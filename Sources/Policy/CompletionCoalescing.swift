@@ -8,22 +8,60 @@ public import Basics
 /// doesn't wait for, mere sends and closes, ends its wait only after a longer window.
 ///
 /// Messages count, not completions: connections that come and go bring many of these, most of them answers to what the
-/// worker itself has just asked for. A window for them only ends by its timer.
+/// worker itself has just asked for. A window for them only ends by its timer. A herd of them, while nobody else says
+/// anything, is served by the handful: the worker waits for as many completions as come in a moment, with no timer that
+/// would have to be told to the processor.
 public struct CompletionCoalescing: Sendable {
   /// What a wait is for: so many completions besides those that nobody waits for, or whatever has come when the window
   /// ends.
   public struct Batch: Hashable, Sendable {
     public var count: Int
     public var window: Duration
+    /// True exactly when the window is no bound to lean on: it is the count that ends the wait.
+    public var isHandful = false
+
+    public init(count: Int, window: Duration, isHandful: Bool = false) {
+      self.count = count
+      self.window = window
+      self.isHandful = isHandful
+    }
   }
 
-  /// Completions and messages of late, in 256ths, and the nanoseconds in which they came: the latest turns weigh most.
+  /// What a turn has brought.
+  public struct Turn: Hashable, Sendable {
+    public var completions = 0
+    /// Those of them that a wait is for.
+    public var arrivals = 0
+    /// Messages of live connections that it has handed over.
+    public var messages = 0
+    /// Those of them whose connections haven't just come.
+    public var settledMessages = 0
+    /// Connections that come or go: all but the live ones.
+    public var crowd = 0
+
+    public init() {}
+  }
+
+  /// A connection that has been live for as long as this doesn't belong to a herd that comes now.
+  public static let settled = Duration.seconds(1)
+
+  /// Completions, arrivals and messages of late, in 256ths, and the nanoseconds in which they came: the latest turns weigh
+  /// most.
   private var completions: UInt64 = 0
+  private var arrivals: UInt64 = 0
   private var messages: UInt64 = 0
   private var elapsed: UInt64 = 0
+  /// Connections that come or go.
+  private var crowd = 0
   private var turnedAt: MonotonicTime
   /// Until then any completion ends a wait.
   private var distrustedUntil = MonotonicTime.zero
+  /// Until then nothing is served by the handful.
+  private var singlyUntil = MonotonicTime.zero
+  /// How long the next handful that doesn't come puts a stop to it, in nanoseconds.
+  private var pause = Self.pause.least
+  /// How many arrivals the last wait was for.
+  private var awaited = 1
 
   /// A batch ends with so many completions.
   private static let most = 32
@@ -38,6 +76,12 @@ public struct CompletionCoalescing: Sendable {
   /// What was to come at once and didn't has held others up, for as long as that window. A peer can bring this about by
   /// reading nothing; so it is to happen rarely.
   private static let distrust = Duration.seconds(1)
+  /// A handful is what comes in so many nanoseconds, but no more than that, and less than the crowd.
+  private static let handful: (nanoseconds: UInt64, most: UInt64) = (500_000, 8)
+  /// Nanoseconds.
+  private static let pause: (least: UInt64, most: UInt64) = (20_000_000, 1_000_000_000)
+  /// After a message of a settled connection, the next one is taken as it comes for so long.
+  private static let attention = Duration.milliseconds(20)
   /// What a turn leaves of those before it: 7/8.
   private static let shift: UInt64 = 3
   /// A rest counts as no more than this, so that nothing overflows.
@@ -45,13 +89,32 @@ public struct CompletionCoalescing: Sendable {
 
   public init(now: MonotonicTime) { turnedAt = now }
 
-  /// A turn has brought so many completions, and handed over so many messages of live connections.
-  public mutating func turned(completions count: Int, messages sent: Int, now: MonotonicTime) {
+  /// A turn has been. `batch` is asked once between two.
+  public mutating func turned(_ turn: Turn, now: MonotonicTime) {
     let rest = min(now.since(turnedAt).clampedNanoseconds, Self.longestRest)
     turnedAt = now
-    completions = completions - completions >> Self.shift + UInt64(clamping: count) << 8
-    messages = messages - messages >> Self.shift + UInt64(clamping: sent) << 8
+    crowd = turn.crowd
+    Self.add(turn.completions, to: &completions)
+    Self.add(turn.arrivals, to: &arrivals)
+    Self.add(turn.messages, to: &messages)
     elapsed = elapsed - elapsed >> Self.shift + rest
+    if turn.settledMessages > 0 { singlyUntil = max(singlyUntil, now + Self.attention) }
+    if awaited > 1 { learn(hasCome: turn.arrivals >= awaited || rest < Self.quietWindow, now: now) }
+  }
+
+  /// A handful that didn't come within the window has kept waiting those that did: few are there that don't wait for each
+  /// other. The more often that happens, the longer until it is tried again.
+  private mutating func learn(hasCome: Bool, now: MonotonicTime) {
+    if hasCome {
+      pause = max(Self.pause.least, pause - pause >> 6)
+    } else {
+      singlyUntil = now + .nanoseconds(Int64(pause))
+      pause = min(Self.pause.most, 2 * pause)
+    }
+  }
+
+  private static func add(_ count: Int, to sum: inout UInt64) {
+    sum = sum - sum >> shift + UInt64(clamping: count) << 8
   }
 
   /// Something that nobody waits for wasn't over by the next turn: others may have waited for it.
@@ -59,7 +122,8 @@ public struct CompletionCoalescing: Sendable {
 
   /// The batch that the next turn waits for; nil when it takes what comes.
   /// - Parameter window: of a busy worker; zero turns all of this off.
-  public func batch(within window: Duration) -> Batch? {
+  public mutating func batch(within window: Duration) -> Batch? {
+    awaited = 1
     let length = min(window.clampedNanoseconds, Self.longestRest)
     guard length > 0, elapsed > 0 else { return nil }
     if messages * 2 * length >= Self.worthwhile << 8 * elapsed {
@@ -67,6 +131,10 @@ public struct CompletionCoalescing: Sendable {
     }
     guard turnedAt >= distrustedUntil else { return nil }
     guard completions * Self.quietWindow >= Self.quietCompletions << 8 * elapsed else { return nil }
-    return Batch(count: 1, window: .nanoseconds(Int64(Self.quietWindow)))
+    if turnedAt >= singlyUntil {
+      let soon = Int(min(arrivals * Self.handful.nanoseconds / (elapsed << 8), Self.handful.most))
+      awaited = max(1, min(soon, crowd - 1))
+    }
+    return Batch(count: awaited, window: .nanoseconds(Int64(Self.quietWindow)), isHandful: awaited > 1)
   }
 }

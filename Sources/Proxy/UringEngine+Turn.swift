@@ -103,13 +103,15 @@ extension UringEngine {
     }
   }
 
-  /// Waits for a batch, and for the quiet operations' completions besides.
+  /// Waits for a batch, and for the quiet operations' completions besides. Of other rings only the first completion is
+  /// signalled: there is no waiting for a handful then.
   private mutating func wait(
     for batch: CompletionCoalescing.Batch, _ nanoseconds: UInt64?, quietElsewhere: Bool
   ) {
     let window = min(batch.window.clampedNanoseconds, nanoseconds ?? .max)
+    let count = batch.isHandful && ringCount > 1 ? 1 : batch.count
     members[0].ring.enter(
-      waitFor: UInt32(clamping: batch.count + members[0].quiet), window: UInt32(clamping: window / 1000),
+      waitFor: UInt32(clamping: count + members[0].quiet), window: UInt32(clamping: window / 1000),
       nanoseconds: quietElsewhere ? window : nanoseconds)
   }
 

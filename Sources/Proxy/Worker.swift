@@ -11,6 +11,8 @@ internal import Telemetry
 public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
   var engine: Engine
   var connections: SlotTable<Connection>
+  /// Those that relay.
+  var liveCount = 0
   var timers: TimerWheel
   var random: SeededGenerator
   let shared: WorkerShared
@@ -43,8 +45,9 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
   /// Sends of live connections that this turn hands over, and receives of those that were held: until then nothing more
   /// of them arrives.
   var relayed = 0
-  /// Sends of live connections since the last turn was counted, but for those with which a connection ends.
-  var messages = 0
+  /// What there was since the last turn was counted. Messages are sends of live connections, but for those with which a
+  /// connection ends.
+  var brought = CompletionCoalescing.Turn()
   /// Sends that the wait is told not to be for: those of this turn, and those of the last one that aren't over yet.
   var quietSends = (begun: 0, missing: 0)
   /// Wraps: only neighbours are told apart.
@@ -102,13 +105,15 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
     relayed = 0
     turnNumber &+= 1
     quietSends = (begun: 0, missing: quietSends.begun)
-    var completions = 0
+    let expected = quietSends.missing
     while let completion = engine.nextCompletion() {
       dispatch(completion)
-      completions += 1
+      brought.completions += 1
     }
-    coalescing.turned(completions: completions, messages: messages, now: now)
-    messages = 0
+    brought.arrivals = brought.completions - (expected - quietSends.missing)
+    brought.crowd = connections.count - liveCount
+    coalescing.turned(brought, now: now)
+    brought = CompletionCoalescing.Turn()
     if quietSends.missing > 0 { coalescing.heldUp(now: now) }
     fireDeadlines()
     feedStarved()

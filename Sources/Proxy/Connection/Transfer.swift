@@ -10,6 +10,8 @@ extension Worker where Engine: ~Copyable {
   mutating func enter(_ c: ConnectionPointer, _ phase: Phase, for deadline: Duration?) {
     assert(c.pointee.phase != .closing, "closing is the last phase")
     c.pointee.durations.add(c.pointee.phase, now.nanoseconds - c.pointee.phaseEnteredAt.nanoseconds)
+    if c.pointee.phase == .relaying { liveCount -= 1 }
+    if phase == .relaying { liveCount += 1 }
     c.pointee.phase = phase
     c.pointee.phaseEnteredAt = now
     if let deadline { timers.set(c.pointee.id.index, at: now + deadline) }
@@ -171,7 +173,7 @@ extension Worker where Engine: ~Copyable {
     if c.pointee.phase == .relaying {
       relayed += 1
       // What comes with a connection's end isn't followed by others like it.
-      if !c.leg(side).pointee.finishRequested { messages += 1 }
+      if !c.leg(side).pointee.finishRequested { countMessage(c) }
     }
     c.leg(side).pointee.isSendQuiet = isQuiet(c, side)
     c.leg(side).pointee.isSendTrusted = c.leg(side).pointee.isSendQuiet
@@ -179,6 +181,11 @@ extension Worker where Engine: ~Copyable {
       quietSends.begun += 1
       engine.expectsNothing(of: c.leg(side).pointee.socket)
     }
+  }
+
+  private mutating func countMessage(_ c: ConnectionPointer) {
+    brought.messages += 1
+    if now.since(c.pointee.phaseEnteredAt) >= CompletionCoalescing.settled { brought.settledMessages += 1 }
   }
 
   /// Something has come that goes on only when the side's send is over: it is to end a wait after all.
