@@ -30,8 +30,10 @@ public struct CompletionCoalescing: Sendable {
   /// What a turn has brought.
   public struct Turn: Hashable, Sendable {
     public var completions = 0
-    /// Those of them that a wait is for.
+    /// Those of them that a wait is for. What one peer says at once counts once: it wakes the worker once.
     public var arrivals = 0
+    /// How long it was until it could begin.
+    public var waited = Duration.zero
     /// Messages of live connections that it has handed over.
     public var messages = 0
     /// Those of them whose connections haven't just come.
@@ -58,7 +60,7 @@ public struct CompletionCoalescing: Sendable {
   private var distrustedUntil = MonotonicTime.zero
   /// Until then nothing is served by the handful.
   private var singlyUntil = MonotonicTime.zero
-  /// How long the next handful that doesn't come puts a stop to it, in nanoseconds.
+  /// How long the next handful that takes long puts a stop to it, in nanoseconds.
   private var pause = Self.pause.least
   /// How many arrivals the last wait was for.
   private var awaited = 1
@@ -78,6 +80,8 @@ public struct CompletionCoalescing: Sendable {
   private static let distrust = Duration.seconds(1)
   /// A handful is what comes in so many nanoseconds, but no more than that, and less than the crowd.
   private static let handful: (nanoseconds: UInt64, most: UInt64) = (500_000, 8)
+  /// A handful that takes as long as this, though it was to come in a quarter, hasn't come.
+  private static let patience = Duration.milliseconds(2)
   /// Nanoseconds.
   private static let pause: (least: UInt64, most: UInt64) = (20_000_000, 1_000_000_000)
   /// After a message of a settled connection, the next one is taken as it comes for so long.
@@ -99,17 +103,18 @@ public struct CompletionCoalescing: Sendable {
     Self.add(turn.messages, to: &messages)
     elapsed = elapsed - elapsed >> Self.shift + rest
     if turn.settledMessages > 0 { singlyUntil = max(singlyUntil, now + Self.attention) }
-    if awaited > 1 { learn(hasCome: turn.arrivals >= awaited || rest < Self.quietWindow, now: now) }
+    if awaited > 1 { learn(turn, now: now) }
   }
 
-  /// A handful that didn't come within the window has kept waiting those that did: few are there that don't wait for each
-  /// other. The more often that happens, the longer until it is tried again.
-  private mutating func learn(hasCome: Bool, now: MonotonicTime) {
-    if hasCome {
-      pause = max(Self.pause.least, pause - pause >> 6)
-    } else {
+  /// A handful that takes long has kept waiting those that came first: few are there that don't wait for each other. The
+  /// more often that happens, the longer until it is tried again. It is judged by the time: the kernel may have
+  /// counted less than there is.
+  private mutating func learn(_ turn: Turn, now: MonotonicTime) {
+    if turn.waited >= Self.patience {
       singlyUntil = now + .nanoseconds(Int64(pause))
       pause = min(Self.pause.most, 2 * pause)
+    } else if turn.arrivals >= awaited {
+      pause = max(Self.pause.least, pause - pause >> 6)
     }
   }
 

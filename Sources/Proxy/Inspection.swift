@@ -60,6 +60,7 @@ extension ProcessShared {
 
 extension Worker where Engine: ~Copyable {
   public var connectionCount: Int { connections.count }
+  public var relayingCount: Int { liveCount }
   public var timerCount: Int { timers.count }
   public var buffersTaken: Int { engine.buffers.takenCount }
   public var buffersExhausted: UInt64 { engine.buffers.exhaustedCount }

@@ -54,6 +54,8 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
   var turnNumber: UInt16 = 0
   /// The instant of this turn.
   var now: MonotonicTime
+  /// The end of the last one.
+  var reportedAt: MonotonicTime
   var isPaused = false
   var drain = Draining.no
   var isStopped = false
@@ -70,6 +72,7 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
   public init(engine: consuming Engine, shared: WorkerShared, topology: Topology, seed: UInt64) {
     let capacity = engine.connectionCapacity
     now = engine.now
+    reportedAt = engine.now
     coalescing = CompletionCoalescing(now: engine.now)
     connections = SlotTable(capacity: capacity)
     timers = TimerWheel(capacity: capacity, now: engine.now)
@@ -106,11 +109,15 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
     turnNumber &+= 1
     quietSends = (begun: 0, missing: quietSends.begun)
     let expected = quietSends.missing
+    var followed = 0
     while let completion = engine.nextCompletion() {
+      if completion.isFollowed { followed += 1 }
       dispatch(completion)
       brought.completions += 1
     }
-    brought.arrivals = brought.completions - (expected - quietSends.missing)
+    brought.arrivals = brought.completions - (expected - quietSends.missing) - followed
+    assert(brought.arrivals >= 0, "nothing is both sent and followed, nor over twice")
+    brought.waited = now.since(reportedAt)
     brought.crowd = connections.count - liveCount
     coalescing.turned(brought, now: now)
     brought = CompletionCoalescing.Turn()
@@ -206,8 +213,9 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
   }
 
   private mutating func report() {
+    reportedAt = engine.readClock()
     counters.add(.turns)
-    counters.add(.busyNanoseconds, engine.readClock().nanoseconds &- now.nanoseconds)
+    counters.add(.busyNanoseconds, reportedAt.nanoseconds &- now.nanoseconds)
     shared.counters.set(.buffersTaken, UInt64(engine.buffers.takenCount))
     shared.counters.set(.buffersTotal, UInt64(engine.buffers.count))
     shared.counters.set(.buffersExhausted, engine.buffers.exhaustedCount)

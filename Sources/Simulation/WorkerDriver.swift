@@ -67,7 +67,7 @@ public struct WorkerDriver: ~Copyable, SimulatedDriver {
       "held by the counter": admission.held,
       "live connections of the listeners": topology.listenerConnectionsLive,
       "live connections of addresses": admission.addresses.reduce(0) { $0 + $1.connections },
-      "connections": worker.connectionCount, "deadlines": worker.timerCount,
+      "connections": worker.connectionCount, "that relay": worker.relayingCount, "deadlines": worker.timerCount,
       "live connections of the process": shared.process.live.now,
       "live connections of the worker": Int(shared.counters[.connectionsLive]),
       "live connections of the backends": topology.backendConnectionsLive,

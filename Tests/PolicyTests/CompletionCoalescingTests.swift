@@ -163,7 +163,7 @@ import Testing
   private func stall(_ coalescing: inout CompletionCoalescing, _ now: inout MonotonicTime) -> Duration {
     #expect(coalescing.batch(within: window)?.isHandful == true)
     now = now + .microseconds(5010)
-    coalescing.turned(.with(completions: 1, arrivals: 1, crowd: 20), now: now)
+    coalescing.turned(.with(completions: 1, arrivals: 1, crowd: 20, waited: .milliseconds(5)), now: now)
     let stalled = now
     while coalescing.batch(within: window)?.isHandful != true {
       now = now + .microseconds(100)
@@ -189,12 +189,35 @@ import Testing
     #expect(stall(&coalescing, &now) < .milliseconds(22))
   }
 
-  @Test func `a deadline that ends a wait isn't a handful that didn't come`() {
+  @Test(arguments: [(1999, true), (2000, false)])
+  func `a handful that took long hasn't come, however many there are at last`(
+    microseconds: Int, isTrusted: Bool
+  ) {
     var (coalescing, now) = herd()
     #expect(coalescing.batch(within: window)?.count == 8)
-    now = now + .microseconds(300)
-    coalescing.turned(.with(completions: 1, arrivals: 1, crowd: 20), now: now)
+    now = now + .microseconds(microseconds)
+    coalescing.turned(
+      .with(completions: 99, arrivals: 99, crowd: 20, waited: .microseconds(microseconds)), now: now)
+    #expect(coalescing.isWaiting(within: window) == isTrusted)
+  }
+
+  @Test func `a turn that took long itself says nothing of a handful`() {
+    var (coalescing, now) = herd()
+    #expect(coalescing.batch(within: window)?.count == 8)
+    now = now + .milliseconds(6)
+    coalescing.turned(.with(completions: 99, arrivals: 99, crowd: 20, waited: .microseconds(300)), now: now)
     #expect(coalescing.isWaiting(within: window))
+  }
+
+  @Test func `a deadline that ends a wait isn't a handful that didn't come, nor one that did`() {
+    var (coalescing, now) = herd()
+    for _ in 0..<4 { _ = stall(&coalescing, &now) }
+    for _ in 0..<400 {
+      #expect(coalescing.batch(within: window)?.count == 8)
+      now = now + .microseconds(100)
+      coalescing.turned(.with(completions: 2, arrivals: 2, crowd: 20, waited: .microseconds(90)), now: now)
+    }
+    #expect(stall(&coalescing, &now) >= .milliseconds(320))
   }
 
   @Test func `extreme rests and counts are borne`() {
@@ -222,7 +245,8 @@ extension CompletionCoalescing {
 extension CompletionCoalescing.Turn {
   /// Arrivals only where they are named.
   fileprivate static func with(
-    completions: Int = 0, arrivals: Int = 0, messages: Int = 0, settled: Int = 0, crowd: Int = 0
+    completions: Int = 0, arrivals: Int = 0, messages: Int = 0, settled: Int = 0, crowd: Int = 0,
+    waited: Duration = .zero
   ) -> Self {
     var turn = Self()
     turn.completions = completions
@@ -230,6 +254,7 @@ extension CompletionCoalescing.Turn {
     turn.messages = messages
     turn.settledMessages = settled
     turn.crowd = crowd
+    turn.waited = waited
     return turn
   }
 }
