@@ -1,4 +1,6 @@
 import Basics
+// Its headers have IPPROTO_TCP too, and the compiler knows that by one of the two modules only.
+import CUring
 import Glibc
 import Testing
 import Uring
