@@ -17,8 +17,12 @@ class Limiter:
 
 
 def room(rate, patience):
-    """Clients are let in or refused before they give up: a little earlier than their timeout, for the way."""
+    """Clients are let in or refused before they give up: a little earlier than their timeout, for the way.
+
+    The herd shares a core, so its hellos come late; the peers wait for them without a deadline.
+    """
     return (f"limits: {{connection_rate: {rate}/s, connections: 25000}}\n"
+            "deadlines: {first_byte: 1m, handshaking: 1m}\n"
             f"waiting_room: {{patience: {int(patience * 950)}ms}}")
 
 
