@@ -64,7 +64,7 @@ extension AdmissionController {
 
   /// Taken with a grain of salt, since the expected time counts this one as the youngest of all workers'.
   private mutating func isHopeless(_ visitor: WaitingRoom.Visitor, _ now: MonotonicTime) -> Bool {
-    let expected = expectedAt(listener(visitor.lane), handshakeClass(visitor.lane), isIn: true, now)
+    let expected = expectedAt(listener(visitor.lane), handshakeClass(visitor.lane), .waiting, now)
     let wait = expected.since(now).clampedNanoseconds
     return wait - wait / 8 > admissibleUntil(visitor).since(now).clampedNanoseconds
   }

@@ -16,6 +16,10 @@ public struct AdmissionController: ~Copyable {
   public var budget: HandshakeBudget
   /// Waiting in this worker, by class.
   var waiting = InlineArray<7, Int> { _ in 0 }
+  /// This worker's newcomers, by listener.
+  var newcomers: [Newcomers]
+  /// How many of them are expected.
+  var expected = 0
   /// How many have been let in ahead of the oldest, since it was last the oldest's turn.
   var passes = 0
   /// When it was last looked for those that would outlive their patience.
@@ -38,6 +42,7 @@ public struct AdmissionController: ~Copyable {
     self.shared = shared
     self.listeners = listeners
     self.budget = budget
+    newcomers = Array(repeating: Newcomers(), count: listeners.count)
     room = WaitingRoom(slots: slots, lanes: max(1, listeners.count) * HandshakeClass.count)
   }
 
@@ -45,13 +50,21 @@ public struct AdmissionController: ~Copyable {
   ///
   /// - Parameters:
   ///   - listener: index into the listeners' gates.
+  ///   - newcomer: what was held of it before it had said what it is. No longer.
   ///   - patience: how long it may be from now until the server's part of its handshake is over.
   public mutating func enter(
-    _ slot: SlotID, listener: Int, _ c: HandshakeClass, patience: Duration, now: MonotonicTime
+    _ slot: SlotID, listener: Int, _ c: HandshakeClass, as newcomer: Newcomer = .unknown, patience: Duration,
+    now: MonotonicTime
   ) -> Entrance {
+    forget(newcomer, listener: listener)
     guard shared.waitingCount < shared.capacity else { return refuse(.roomFull) }
     let deadline = now + patience
-    guard expectedAt(listener, c, isIn: false, now) + margin(c) <= deadline else { return refuse(.tooLong) }
+    let isInTime = hasTime(listener, c, newcomer == .hoped ? .last : .entering, until: deadline, now)
+    // Where a place has become free meanwhile, nothing is learnt of what being cheap is worth.
+    if newcomer == .hoped, !hasTime(listener, budget.costs.dearest, .last, until: deadline, now) {
+      newcomers[listener].learn(stayed: isInTime)
+    }
+    guard isInTime else { return refuse(.tooLong) }
     room.enter(slot, lane: lane(listener, c), now: now, deadline: deadline)
     waiting[c.rawValue] += 1
     shared.process.entered(c)
@@ -86,7 +99,7 @@ public struct AdmissionController: ~Copyable {
 
   /// The time until one that entered now would be admitted, in this worker.
   public mutating func expectedWait(listener: Int, _ c: HandshakeClass, now: MonotonicTime) -> Duration {
-    expectedAt(listener, c, isIn: false, now).since(now)
+    expectedAt(listener, c, .entering, now).since(now)
   }
 
   /// Takes other settings. Whoever waits stays, and listeners keep their numbers: there may be more of them,
@@ -97,6 +110,7 @@ public struct AdmissionController: ~Copyable {
       moveCounts(of: index, to: gate)
     }
     self.listeners = listeners
+    while newcomers.count < listeners.count { newcomers.append(Newcomers()) }
     room.addLanes(to: listeners.count * HandshakeClass.count)
     budget.change(share: handshakeShare, now: now)
   }
@@ -109,7 +123,7 @@ public struct AdmissionController: ~Copyable {
     listener: Int, _ c: HandshakeClass, patience: Duration, rounding: Duration = .zero, now: MonotonicTime,
     using generator: inout some RandomNumberGenerator
   ) -> Duration {
-    let admitted = expectedAt(listener, c, isIn: false, now)
+    let admitted = expectedAt(listener, c, .entering, now)
     let early = min(
       (patience / 2 + rounding).clampedNanoseconds, admitted.since(now).clampedNanoseconds)
     let from =
@@ -148,21 +162,32 @@ public struct AdmissionController: ~Copyable {
   }
 
   mutating func expectedAt(
-    _ listener: Int, _ c: HandshakeClass, isIn: Bool, _ now: MonotonicTime
+    _ listener: Int, _ c: HandshakeClass, _ standing: AdmissionOrder.Standing, _ now: MonotonicTime
   ) -> MonotonicTime {
     let costs = budget.costs
     let rates = max(
-      shared.process.expectedAt(c, costs, isIn: isIn, now: now),
-      listeners[listener].expectedAt(c, costs, isIn: isIn, now: now))
-    return max(rates, budget.nextAt(nanoseconds: work(c, isIn), now: now), servedAt(c, isIn, now))
+      shared.process.expectedAt(c, costs, standing, now: now),
+      listeners[listener].expectedAt(c, costs, standing, now: now))
+    return max(rates, budget.nextAt(nanoseconds: work(c, standing), now: now), servedAt(c, standing, now))
+  }
+
+  /// True exactly when one of this class would be through in time.
+  mutating func hasTime(
+    _ listener: Int, _ c: HandshakeClass, _ standing: AdmissionOrder.Standing, until deadline: MonotonicTime,
+    _ now: MonotonicTime
+  ) -> Bool {
+    expectedAt(listener, c, standing, now) + margin(c) <= deadline
   }
 
   /// When a worker that is behind with its handshakes comes to one of this class.
-  private func servedAt(_ c: HandshakeClass, _ isIn: Bool, _ now: MonotonicTime) -> MonotonicTime {
+  private func servedAt(
+    _ c: HandshakeClass, _ standing: AdmissionOrder.Standing, _ now: MonotonicTime
+  ) -> MonotonicTime {
     guard c != .plain else { return now }
     let interval = handshakeDelay.interval(now)
     guard interval >= 1 else { return now }
-    let place = AdmissionOrder.place(of: c, budget.costs, isIn: isIn) {
+    let uncounted = standing.uncounted(expected: expected)
+    let place = AdmissionOrder.place(of: c, budget.costs, uncounted: uncounted) {
       $0 == .plain ? 0 : waiting[$0.rawValue]
     }
     return now + .nanoseconds(Int64(min(Double(place) * interval, 1e15)))
@@ -179,7 +204,7 @@ public struct AdmissionController: ~Copyable {
   }
 
   /// Nanoseconds of handshakes until one of this class is through, in the order of `AdmissionOrder`.
-  private func work(_ c: HandshakeClass, _ isIn: Bool) -> UInt64 {
+  private func work(_ c: HandshakeClass, _ standing: AdmissionOrder.Standing) -> UInt64 {
     let own = budget.costs[c]
     guard own > 0 else { return 0 }
     var (notDearer, all): (UInt64, UInt64) = (0, 0)
@@ -188,7 +213,8 @@ public struct AdmissionController: ~Copyable {
       all += nanoseconds
       if budget.costs[other] <= own { notDearer += nanoseconds }
     }
-    return min(all, notDearer + notDearer / UInt64(AdmissionOrder.passes)) + (isIn ? 0 : own)
+    return min(all, notDearer + notDearer / UInt64(AdmissionOrder.passes))
+      + UInt64(standing.uncounted(expected: expected)) * own
   }
 
   /// How many of those that are refused can be admitted in a second: the least of all budgets.
@@ -214,6 +240,8 @@ public struct AdmissionController: ~Copyable {
         gate.entered(c)
       }
     }
+    old.expect(-newcomers[listener].expected)
+    gate.expect(newcomers[listener].expected)
     old.publish(nil, worker: worker)
   }
 }

@@ -5,6 +5,7 @@ internal import Synchronization
 public final class AdmissionGate: Sendable {
   public let limiter: RateLimiter
   private let waiting = InlineArray<7, Atomic<Int>> { _ in Atomic(0) }
+  private let expected = Atomic<Int>(0)
   private let oldest: [WorkerOldest]
 
   /// When the oldest entry of a worker's room entered; `UInt64.max` when it has none that could go on.
@@ -34,6 +35,11 @@ public final class AdmissionGate: Sendable {
   func entered(_ c: HandshakeClass) { waiting[c.rawValue].add(1, ordering: .relaxed) }
   func left(_ c: HandshakeClass) { waiting[c.rawValue].subtract(1, ordering: .relaxed) }
 
+  /// How many have connected and haven't said yet what they are, and have a place all the same.
+  public var expectedCount: Int { max(expected.load(ordering: .relaxed), 0) }
+
+  func expect(_ more: Int) { expected.add(more, ordering: .relaxed) }
+
   /// Tells the other workers how old this one's oldest entry is; nil when none could go on now.
   func publish(_ entered: MonotonicTime?, worker: Int) {
     let value = entered?.nanoseconds ?? .max
@@ -62,10 +68,12 @@ public final class AdmissionGate: Sendable {
   ///
   /// Ahead of it are those that aren't dearer, and of those that are, the share that bypasses (see
   /// `AdmissionOrder`); in no case more than all.
-  func expectedAt(_ c: HandshakeClass, _ costs: HandshakeCosts, isIn: Bool, now: MonotonicTime)
-    -> MonotonicTime
-  {
-    let place = AdmissionOrder.place(of: c, costs, isIn: isIn) { waitingCount($0) }
+  func expectedAt(
+    _ c: HandshakeClass, _ costs: HandshakeCosts, _ standing: AdmissionOrder.Standing, now: MonotonicTime
+  ) -> MonotonicTime {
+    if limiter.isUnlimited { return now }
+    let uncounted = standing.uncounted(expected: expectedCount)
+    let place = AdmissionOrder.place(of: c, costs, uncounted: uncounted) { waitingCount($0) }
     return limiter.nextAt(now, count: place)
   }
 }

@@ -14,6 +14,18 @@ public struct HandshakeCosts: Sendable {
 
   public subscript(_ c: HandshakeClass) -> UInt64 { UInt64(means[c.rawValue]) }
 
+  /// The classes of TLS that cost the least and the most.
+  public var cheapest: HandshakeClass { extreme { $0 < $1 } }
+  public var dearest: HandshakeClass { extreme { $0 > $1 } }
+
+  private func extreme(_ isBetter: (Double, Double) -> Bool) -> HandshakeClass {
+    var best = HandshakeClass.tls12Resumed
+    for c in HandshakeClass.each where c != .plain && isBetter(means[c.rawValue], means[best.rawValue]) {
+      best = c
+    }
+    return best
+  }
+
   public mutating func learn(_ c: HandshakeClass, nanoseconds: UInt64) {
     guard c != .plain else { return }
     let mean = means[c.rawValue]

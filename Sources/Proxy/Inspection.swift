@@ -56,6 +56,7 @@ extension WorkerShared {
 extension ProcessShared {
   public var waitingCount: Int { admission.waitingCount }
   public var heldCount: Int { held.now }
+  public var expectedCount: Int { admission.process.expectedCount }
 }
 
 extension Worker where Engine: ~Copyable {
@@ -67,6 +68,8 @@ extension Worker where Engine: ~Copyable {
   public var admittedCount: UInt64 { admission.counts.admitted }
   public var waitingCount: Int { admission.waitingCount }
   public var heldCount: Int { held.count }
+  /// Places kept for clients that haven't said what they are, and refusals in words that are under way.
+  public var promisedCount: Int { admission.expectedCount + refusals.underWay }
 
   /// Legs whose send isn't to end a wait although something is to follow it: none, ever.
   public var sendsAwaitedInVain: Int {

@@ -63,6 +63,7 @@ public struct WorkerDriver: ~Copyable, SimulatedDriver {
     let admission = shared.admissionSnapshot(now: world.now)
     let counts = [
       "waiting": worker.waitingCount, "held": worker.heldCount,
+      "promised": worker.promisedCount, "expected by the process's count": shared.process.expectedCount,
       "waiting by the process's count": admission.waiting,
       "held by the counter": admission.held,
       "live connections of the listeners": topology.listenerConnectionsLive,

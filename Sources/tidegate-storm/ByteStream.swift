@@ -15,17 +15,21 @@ final class ByteStream {
   }
 
   let descriptor: Int32
-  private let ssl: OpaquePointer?
-  private let box: SessionBox?
+  private var ssl: OpaquePointer?
+  private var box: SessionBox?
   private var closeNotifySent = false
   /// True exactly when the peer has said on TLS that it is done.
   private(set) var closeNotifySeen = false
 
-  /// Takes the socket over. `box` takes the sessions that the server gives; what it holds is offered if `resume`.
-  init(descriptor: Int32, tls: TLSClientContext?, serverName: String, box: SessionBox?, resume: Bool) {
-    self.descriptor = descriptor
+  /// Takes the socket over.
+  init(descriptor: Int32) { self.descriptor = descriptor }
+
+  /// Prepares TLS, once the socket is connected: a refused client has spent nothing on it then.
+  ///
+  /// `box` takes the sessions that the server gives; what it holds is offered if `resume`.
+  func secure(_ tls: TLSClientContext, serverName: String, box: SessionBox?, resume: Bool) {
     self.box = box
-    ssl = tls.flatMap { SSL_new($0.pointer) }
+    ssl = SSL_new(tls.pointer)
     guard let ssl else { return }
     SSL_set_fd(ssl, descriptor)
     SSL_set_connect_state(ssl)

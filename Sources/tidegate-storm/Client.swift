@@ -71,8 +71,7 @@ final class Client {
     case .failure(let error): end(.unreachable(error.description), now: now)
     case .success(let descriptor):
       phase = .connecting
-      stream = ByteStream(
-        descriptor: descriptor, tls: target.tls, serverName: target.serverName, box: box, resume: resume)
+      stream = ByteStream(descriptor: descriptor)
       loop.watch(self, descriptor)
     }
   }

@@ -15,7 +15,12 @@ extension Client {
     guard let stream else { return }
     let code = StreamSocket.connectError(stream.descriptor)
     switch code {
-    case 0: phase = .handshaking
+    case 0:
+      phase = .handshaking
+      let target = loop.target
+      if let tls = target.tls {
+        stream.secure(tls, serverName: target.serverName, box: box, resume: resume)
+      }
     case ECONNRESET: end(.reset, now: now)
     default: end(.unreachable(SocketError(code: code).description), now: now)
     }

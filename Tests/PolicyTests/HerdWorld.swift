@@ -28,6 +28,8 @@ struct HerdWorld {
     var share: Double?
     /// Workers sleep for up to so many milliseconds longer than they meant to.
     var stall = 4
+    /// Clients say what they are so many milliseconds after they have connected; with nil at once.
+    var hello: Int?
     var seconds = 60
     var reload: Reload?
   }
@@ -39,7 +41,9 @@ struct HerdWorld {
     var share: Double?
   }
 
-  private enum Place { case away, waiting(worker: Int, since: Int), admitted }
+  private enum Place {
+    case away, silent(worker: Int, Newcomer, since: Int), waiting(worker: Int, since: Int), admitted
+  }
 
   let plan: Plan
   let shared: AdmissionShared
@@ -50,11 +54,15 @@ struct HerdWorld {
   private var comes: [[Int]]
   /// Clients whose patience with the connection ends in a millisecond.
   private var leaves: [[Int]]
+  /// Clients that say what they are in a millisecond.
+  private var speaks: [[Int]]
   private var generator: SeededGenerator
   private(set) var admittedAt: [Int] = []
   private(set) var admittedClasses: [HandshakeClass] = []
   private(set) var ghosts = 0
   private(set) var refusals = 0
+  /// Of those: refused before they had said anything.
+  private(set) var unheard = 0
   /// Refused although they had been told when to come.
   private(set) var refusedAgain = 0
   /// Milliseconds at which those came that had been refused.
@@ -87,6 +95,7 @@ struct HerdWorld {
     clients = Array(repeating: (.away, 0), count: plan.clients)
     comes = Array(repeating: [], count: plan.seconds * 1000 + 1)
     leaves = comes
+    speaks = comes
     comes[0] = Array(0..<plan.clients)
   }
 
@@ -96,6 +105,7 @@ struct HerdWorld {
     for step in 0..<plan.seconds * 1000 where !isIn {
       if let reload = plan.reload, reload.step == step { change(reload) }
       for client in leaves[step] { giveUp(client, step) }
+      for client in speaks[step] { speak(client, step) }
       for client in comes[step] { come(client, step) }
       for worker in workers.indices { turn(worker, step) }
     }
@@ -120,23 +130,47 @@ struct HerdWorld {
     let worker = Int.random(in: 0..<workers.count, using: &generator)
     clients[client].attempts += 1
     if clients[client].attempts > 1 { returns.append(step) }
+    let end = step + Int(plan.timeout * 1000)
+    if end < leaves.count { leaves[end].append(client) }
+    guard let hello = plan.hello else { return enter(client, worker, .unknown, since: step, step) }
+    let welcome = workers[worker].controller.welcome(
+      listener: 0, isTLS: handshakeClass(client) != .plain, patience: plan.patience, now: Self.time(step))
+    switch welcome {
+    case .refused:
+      unheard += 1
+      return refused(client, worker, step)
+    case .expected: clients[client].place = .silent(worker: worker, .expected, since: step)
+    case .hoped: clients[client].place = .silent(worker: worker, .hoped, since: step)
+    }
+    if step + hello < speaks.count { speaks[step + hello].append(client) }
+  }
+
+  private mutating func speak(_ client: Int, _ step: Int) {
+    guard case .silent(let worker, let newcomer, let since) = clients[client].place,
+      since + plan.hello! == step
+    else { return }
+    enter(client, worker, newcomer, since: since, step)
+  }
+
+  private mutating func enter(_ client: Int, _ worker: Int, _ newcomer: Newcomer, since: Int, _ step: Int) {
     switch workers[worker].controller.enter(
-      id(client), listener: 0, handshakeClass(client), patience: plan.patience, now: Self.time(step))
+      id(client), listener: 0, handshakeClass(client), as: newcomer, patience: plan.patience,
+      now: Self.time(step))
     {
-    case .waiting:
-      clients[client].place = .waiting(worker: worker, since: step)
-      let end = step + Int(plan.timeout * 1000)
-      if end < leaves.count { leaves[end].append(client) }
+    case .waiting: clients[client].place = .waiting(worker: worker, since: since)
     case .refused: refused(client, worker, step)
     }
   }
 
   /// The client's own timeout: it closes, the worker sees that at once.
   private mutating func giveUp(_ client: Int, _ step: Int) {
-    guard case .waiting(let worker, let since) = clients[client].place,
-      step - since == Int(plan.timeout * 1000)
-    else { return }
-    workers[worker].controller.leave(id(client))
+    switch clients[client].place {
+    case .waiting(let worker, let since) where step - since == Int(plan.timeout * 1000):
+      workers[worker].controller.leave(id(client))
+    case .silent(let worker, let newcomer, let since) where step - since == Int(plan.timeout * 1000):
+      workers[worker].controller.forget(newcomer, listener: 0)
+    default: return
+    }
     clients[client].place = .away
     comeAgain(client, step, told: nil)
   }

@@ -8,7 +8,8 @@ import Testing
     var (now, readable) = (at(1), 0)
     while now < at(3) {
       if budget.canAfford(handshake: 180_000, now: now) {
-        budget.charge(nanoseconds: 180_000, now: now)
+        budget.begin(handshake: 180_000, now: now)
+        budget.end()
         budget.charge(refusal: 20_000, now: now)
         readable += 1
       }
@@ -27,9 +28,25 @@ import Testing
 
   @Test func withoutAShareNoneIsReadableOnceTheBurstIsSpent() {
     var budget = RefusalBudget(share: 0, now: at(1))
-    budget.charge(nanoseconds: 20_000_000, now: at(1))
+    budget.begin(handshake: 20_000_000, now: at(1))
+    budget.end()
     #expect(budget.canAfford(handshake: 0, now: at(1000)) == false)
     budget.change(share: 0.5, now: at(1000))
     #expect(budget.canAfford(handshake: 0, now: at(1001)) == true)
+  }
+
+  @Test func noMoreAreUnderWayThanTheShareMakesInAQuarterOfASecond() {
+    var budget = RefusalBudget(share: 0.1, burst: .seconds(10), now: at(1))
+    var begun = 0
+    while budget.canAfford(handshake: 180_000, now: at(1)), begun < 1000 {
+      budget.begin(handshake: 180_000, now: at(1))
+      begun += 1
+    }
+    // 200 us each of 250 ms x 10 %.
+    #expect(begun == 125)
+    budget.end()
+    #expect(budget.canAfford(handshake: 180_000, now: at(1)) == true)
+    budget.begin(handshake: 180_000, now: at(1))
+    #expect(budget.canAfford(handshake: 180_000, now: at(2)) == false)
   }
 }

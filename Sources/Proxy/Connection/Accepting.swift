@@ -7,8 +7,12 @@ internal import Telemetry
 extension Worker where Engine: ~Copyable {
   mutating func startAccepting(_ bind: BoundListener) {
     let index = UInt32(bind.index)
-    while binds.count <= bind.index { binds.append(nil) }
+    while binds.count <= bind.index {
+      binds.append(nil)
+      crowdedUntil.append(nil)
+    }
     binds[bind.index] = bind
+    crowdedUntil[bind.index] = nil
     engine.startAccepting(listener: index, descriptors: bind.descriptors[shared.index])
     if isPaused { engine.pauseAccepting(listener: index) }
   }
@@ -22,25 +26,32 @@ extension Worker where Engine: ~Copyable {
     if !completion.more && !isPaused { engine.resumeAccepting(listener: index) }
     guard completion.result >= 0 else { return acceptFailed() }
     counters.add(.connectionsAccepted)
-    let settings = topology.settings
-    guard shared.process.live.enter(limit: settings.limits.connections) else {
+    guard connections.count < connections.capacity else {
+      counters.add(.slotsExhausted)
+      refuseSocket(completion.socket, of: bind.listener, nil)
+      return pauseAccepting()
+    }
+    guard shared.process.live.enter(limit: topology.settings.limits.connections) else {
       return refuseSocket(completion.socket, of: bind.listener, .processLimit)
     }
     guard bind.listener.live.enter(limit: bind.listener.settings.connections ?? .max) else {
       shared.process.live.leave()
       return refuseSocket(completion.socket, of: bind.listener, .listenerLimit)
     }
-    let connection = Connection(
-      listener: bind.listener, bind: bind.index, worker: shared.index, now: now)
-    guard let slot = connections.insert(connection),
-      let c = connections.pointer(slot)
-    else {
-      counters.add(.slotsExhausted)
+    // Behind a PROXY header is another client than the socket's peer: the limits count that one.
+    let isBehindProxy = expectsProxyHeader(bind.listener)
+    let greeting = isBehindProxy ? Greeting.welcome(.unknown) : greet(bind)
+    if case .refused(let reason) = greeting {
       shared.process.live.leave()
       bind.listener.live.leave()
-      refuseSocket(completion.socket, of: bind.listener, nil)
-      return pauseAccepting()
+      return refuseNewcomer(completion.socket, of: bind.listener, reason)
     }
+    let connection = Connection(listener: bind.listener, bind: bind.index, worker: shared.index, now: now)
+    guard let slot = connections.insert(connection), let c = connections.pointer(slot) else {
+      preconditionFailure("a table with free slots has none")
+    }
+    c.pointee.expectsProxyHeader = isBehindProxy
+    noteGreeting(greeting, c)
     adopt(c, slot, completion.socket)
     // A client that found no slot would have to be reset.
     if connections.count == connections.capacity { pauseAccepting() }
@@ -53,23 +64,19 @@ extension Worker where Engine: ~Copyable {
     c.pointee.listenerCounters.add(.connectionsAccepted)
     c.pointee.listenerCounters.add(.connectionsLive)
     c.pointee.address = engine.peerAddress
-    timers.set(slot.index, at: now + topology.settings.deadlines.firstByte)
-    considerAddress(c)
+    timers.set(slot.index, at: now + firstLook(c))
+    if c.pointee.expectsProxyHeader || passesAddress(c) { startWaiting(c) }
     if c.pointee.phase != .closing { updateReceiving(c, .client) }
     continueClosing(slot)
   }
 
-  private mutating func considerAddress(_ c: ConnectionPointer) {
-    if let sources = c.pointee.listener.proxySources, let peer = c.pointee.address?.ipAddress {
-      c.pointee.expectsProxyHeader = sources.contains(peer)
-    }
-    // Behind a PROXY header is another client than the socket's peer: the limits count that one.
-    guard c.pointee.expectsProxyHeader || passesAddress(c) else { return }
-    startWaiting(c)
+  private func expectsProxyHeader(_ listener: ListenerState) -> Bool {
+    guard let sources = listener.proxySources, let peer = engine.peerAddress?.ipAddress else { return false }
+    return sources.contains(peer)
   }
 
   /// Nothing is known of this socket and nothing has been spent on it.
-  private mutating func refuseSocket(
+  mutating func refuseSocket(
     _ socket: SocketHandle, of listener: ListenerState?, _ reason: AdmissionSnapshot.Refusal?
   ) {
     listener?.counters[shared.index].add(.connectionsRefusedBeforeTLS)

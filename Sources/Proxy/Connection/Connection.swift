@@ -61,6 +61,12 @@ struct Connection: ~Copyable {
   var reservation: HandshakeBudget.Reservation?
   /// The place in the table of addresses.
   var addressPass: AddressPass?
+  /// What is held of it until it has said what it is.
+  var newcomer = Newcomer.unknown
+  /// True exactly while it counts among the refusals in words that are under way.
+  var isToBeTold = false
+  /// Nanoseconds that were set aside for its handshake then.
+  var wordsPaid: UInt32 = 0
   /// True exactly while a PROXY header is due.
   var expectsProxyHeader = false
   /// What the backend's PROXY header will have; nil when that is no more than the addresses.

@@ -20,6 +20,7 @@ extension Worker where Engine: ~Copyable {
   }
 
   private mutating func waitingTookTooLong(_ c: ConnectionPointer) {
+    if stopsExpecting(c) { return }
     if admission.contains(c.pointee.id) {
       // The worker has been held up, or else the room would have seen to it. It does so in this turn and the next
       // ones, a few at a time, and says why, in words where these are due.

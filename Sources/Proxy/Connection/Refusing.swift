@@ -15,7 +15,10 @@ extension Worker where Engine: ~Copyable {
       refuseBeforeTLS(c, .denied)
       return false
     }
-    noteArrival(c, address)
+    if let slot = noteArrival(address) {
+      c.pointee.returnSlot = slot
+      c.pointee.hasEarlierSlot = true
+    }
     guard !topology.settings.limits.perAddress.isUnlimited else { return true }
     switch shared.process.addresses.enter(address, now: now) {
     case .admitted(let pass):
@@ -28,23 +31,30 @@ extension Worker where Engine: ~Copyable {
   }
 
   /// One that had been told when to come, and comes before, keeps its slot: impatience doesn't pay.
-  private mutating func noteArrival(_ c: ConnectionPointer, _ address: IPAddress) {
-    guard shared.process.hasTold.load(ordering: .relaxed) else { return }
-    if case .early(let slot) = shared.process.ledger.arrived(address, now: now) {
-      c.pointee.returnSlot = slot
-      c.pointee.hasEarlierSlot = true
-    }
+  mutating func noteArrival(_ address: IPAddress) -> MonotonicTime? {
+    guard shared.process.hasTold.load(ordering: .relaxed) else { return nil }
+    guard case .early(let slot) = shared.process.ledger.arrived(address, now: now) else { return nil }
+    return slot
+  }
+
+  /// True exactly when one may be refused in words: there are some for it, and the budget for them has enough left.
+  mutating func canTell(_ listener: ListenerState, _ handshake: UInt64) -> Bool {
+    topology.settings.refusal.readable != .none && listener.settings.mode == .websocket
+      && refusals.canAfford(handshake: handshake, now: now)
   }
 
   /// Refuses in words where the client can get any and the budget allows, otherwise ahead of TLS.
-  mutating func refuseByLimit(_ c: ConnectionPointer, _ reason: AdmissionSnapshot.Refusal) {
+  ///
+  /// - Parameter isPaid: true exactly when words for it had been set aside.
+  mutating func refuseByLimit(
+    _ c: ConnectionPointer, _ reason: AdmissionSnapshot.Refusal, isPaid: Bool = false
+  ) {
     let handshake = c.pointee.isTLS ? admission.budget.costs[c.pointee.handshakeClass] : 0
-    guard topology.settings.refusal.readable != .none, c.pointee.listener.settings.mode == .websocket,
-      refusals.canAfford(handshake: handshake, now: now)
-    else { return refuseBeforeTLS(c, reason) }
+    guard isPaid || canTell(c.pointee.listener, handshake) else { return refuseBeforeTLS(c, reason) }
     note(c, reason)
-    // Set aside at once: a herd would be through the budget before the first handshake has shown its cost.
-    refusals.charge(nanoseconds: handshake, now: now)
+    refusals.begin(handshake: handshake, now: now)
+    c.pointee.isToBeTold = true
+    c.pointee.wordsPaid = UInt32(clamping: handshake)
     c.pointee.isRefused = true
     reserveReturn(c)
     timers.set(c.pointee.id.index, at: now + topology.settings.deadlines.handshaking)
@@ -72,7 +82,7 @@ extension Worker where Engine: ~Copyable {
     guard c.pointee.session == nil, clock > c.pointee.handshakeDue else { return false }
     if c.pointee.isRefused {
       // Counted by its reason already, and charged for a handshake that doesn't come.
-      refusals.giveBack(nanoseconds: admission.budget.costs[c.pointee.handshakeClass], now: now)
+      refusals.giveBack(nanoseconds: UInt64(c.pointee.wordsPaid), now: now)
       closeBeforeTLS(c)
     } else {
       refuseBeforeTLS(c, .patienceOver)
@@ -98,6 +108,13 @@ extension Worker where Engine: ~Copyable {
 
   // MARK: In words
 
+  /// It has been told, or has gone.
+  mutating func endWords(_ c: ConnectionPointer) {
+    guard c.pointee.isToBeTold else { return }
+    c.pointee.isToBeTold = false
+    refusals.end()
+  }
+
   /// The refused client's request is there: it gets its answer.
   mutating func refuseReadably(
     _ c: ConnectionPointer, _ request: RequestHead, _ head: UnsafeBufferPointer<UInt8>
@@ -106,6 +123,7 @@ extension Worker where Engine: ~Copyable {
       shared.process.hasTold.store(true, ordering: .relaxed)
       shared.process.ledger.refused(address, slot: c.pointee.returnSlot, now: now)
     }
+    endWords(c)
     let begun = engine.readWorkClock()
     defer {
       refusals.charge(refusal: engine.readWorkClock() &- begun, now: now)

@@ -84,6 +84,8 @@ extension Worker where Engine: ~Copyable {
   private mutating func startHelloDeadline(_ c: ConnectionPointer) {
     guard !c.pointee.hasFirstByte else { return }
     c.pointee.hasFirstByte = true
+    // Most ClientHellos are whole at once. A place isn't kept for those that drip.
+    if !isRecordWhole(bytes(c.pointee.client.received.head)) { keepNoPlace(c) }
     timers.set(c.pointee.id.index, at: now + topology.settings.deadlines.handshaking)
   }
 
@@ -130,16 +132,20 @@ extension Worker where Engine: ~Copyable {
   private mutating func enterRoom(_ c: ConnectionPointer) {
     let patience = topology.settings.waitingRoom.patience
     c.pointee.handshakeDue = now + topology.handshakePatience
+    let (newcomer, isPaid) = (c.pointee.newcomer, c.pointee.isToBeTold)
+    // The room counts it now.
+    c.pointee.newcomer = .unknown
+    endGreeting(c)
     let entrance = admission.enter(
-      c.pointee.id, listener: c.pointee.listener.number, c.pointee.handshakeClass, patience: patience,
-      now: now)
+      c.pointee.id, listener: c.pointee.listener.number, c.pointee.handshakeClass, as: newcomer,
+      patience: patience, now: now)
     switch entrance {
     case .waiting:
       // The room sees to the patience; the timer only makes it look.
       timers.set(c.pointee.id.index, at: now + patience + .seconds(1))
       stashFirst(c)
       closeIfAbandoned(c)
-    case .refused(let reason): refuseByLimit(c, AdmissionSnapshot.Refusal(reason))
+    case .refused(let reason): refuseByLimit(c, AdmissionSnapshot.Refusal(reason), isPaid: isPaid)
     }
   }
 
@@ -206,10 +212,16 @@ extension Worker where Engine: ~Copyable {
   /// What a connection that closes has of the room, the budgets and the held.
   mutating func leaveAdmission(_ c: ConnectionPointer) {
     switch c.pointee.phase {
-    case .waiting: admission.leave(c.pointee.id)
-    case .handshaking: settle(c, as: nil)
+    case .accepting: endGreeting(c)
+    case .waiting:
+      endGreeting(c)
+      admission.leave(c.pointee.id)
+    case .handshaking:
+      settle(c, as: nil)
+      endWords(c)
     case .holding: _ = held.leave(c.pointee.id)
-    case .accepting, .upgrading, .connecting, .relaying, .closing: break
+    case .upgrading: endWords(c)
+    case .connecting, .relaying, .closing: break
     }
   }
 

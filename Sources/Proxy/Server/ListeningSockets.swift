@@ -40,7 +40,7 @@ enum ListeningSockets {
     }
     for bind in binds {
       for descriptor in bind.descriptors.joined() {
-        Socket.setAwaitsFirstBytes(descriptor, bind.listener.settings.clientSpeaksFirst)
+        Socket.setAwaitsFirstBytes(descriptor, bind.listener.awaitsFirstBytes)
       }
     }
     return binds
@@ -67,9 +67,4 @@ enum ListeningSockets {
     }
     return sockets
   }
-}
-
-extension Settings.Listener {
-  /// False exactly where the protocol may be one whose server speaks first.
-  fileprivate var clientSpeaksFirst: Bool { mode == .websocket || tls != nil || proxyProtocol != nil }
 }

@@ -1,0 +1,83 @@
+public import Basics
+
+/// What is held of one that has connected and hasn't yet said what it would cost.
+public enum Newcomer: UInt8, Sendable {
+  /// Nothing: it hasn't been judged, or has taken too long to say.
+  case unknown
+  /// There is time for it whatever it says, and a place is kept for it until then.
+  case expected
+  /// There is time for it only if it is cheap.
+  case hoped
+}
+
+/// Whether to let somebody say what it is.
+public enum Welcome: Hashable, Sendable {
+  case expected
+  case hoped
+  /// Nothing that it could say would help, or hardly.
+  case refused(AdmissionRefusal)
+
+  /// True exactly when there isn't time for everyone.
+  public var isCrowded: Bool { self != .expected }
+}
+
+/// Of one listener and worker: how many are expected, and how often it is worth to hear somebody for whom there is
+/// time only if it is cheap. That is as often as it has paid of late, and now and then to see whether it does again.
+struct Newcomers {
+  var expected = 0
+  /// The share of those hoped for that could stay.
+  private var paid = 1.0
+  private var credit = 0.0
+
+  private static let weight = 1.0 / 16
+  /// One in so many is heard when that has never paid.
+  private static let leastShare = 1.0 / 16
+  /// Where a quarter could stay, everyone is heard.
+  private static let generosity = 4.0
+
+  mutating func hears() -> Bool {
+    credit += min(1, Self.leastShare + Self.generosity * paid)
+    guard credit >= 1 else { return false }
+    credit -= 1
+    return true
+  }
+
+  mutating func learn(stayed: Bool) { paid += ((stayed ? 1 : 0) - paid) * Self.weight }
+}
+
+/// Judging those that have only connected, so that nobody makes or reads a ClientHello in vain.
+extension AdmissionController {
+  /// Says whether one is to be heard. Whoever is expected has to `enter`, or its place to be given up by `forget`.
+  public mutating func welcome(listener: Int, isTLS: Bool, patience: Duration, now: MonotonicTime) -> Welcome
+  {
+    guard shared.waitingCount < shared.capacity else { return .refused(.roomFull) }
+    let deadline = now + patience
+    if hasTime(listener, isTLS ? budget.costs.dearest : .plain, .last, until: deadline, now) {
+      expect(1, listener)
+      return .expected
+    }
+    guard isTLS, hasTime(listener, budget.costs.cheapest, .last, until: deadline, now),
+      newcomers[listener].hears()
+    else {
+      return .refused(.tooLong)
+    }
+    return .hoped
+  }
+
+  /// How many are expected in this worker.
+  public var expectedCount: Int { expected }
+
+  /// Gives up the place that was kept for one.
+  public mutating func forget(_ newcomer: Newcomer, listener: Int) {
+    guard newcomer == .expected else { return }
+    expect(-1, listener)
+  }
+
+  private mutating func expect(_ more: Int, _ listener: Int) {
+    shared.process.expect(more)
+    listeners[listener].expect(more)
+    newcomers[listener].expected += more
+    expected += more
+    assert(newcomers[listener].expected >= 0)
+  }
+}

@@ -1,0 +1,139 @@
+import Basics
+import Policy
+import Testing
+
+/// Who is refused before it has said what it is, and who is heard.
+@Suite struct NewcomerTests {
+  private func controller(
+    _ limit: RateLimit = RateLimit(100, burst: 10), capacity: Int = 10_000
+  ) -> AdmissionController {
+    let shared = AdmissionShared(limit, workers: 1, capacity: capacity, returns: ReturnSlots())
+    return AdmissionController(
+      worker: 0, shared: shared, listeners: [AdmissionGate(.unlimited, workers: 1)], slots: 10_000,
+      budget: HandshakeBudget(share: nil, now: at(1)))
+  }
+
+  private func welcome(
+    _ controller: inout AdmissionController, isTLS: Bool = true, _ now: MonotonicTime = at(1)
+  ) -> Welcome {
+    controller.welcome(listener: 0, isTLS: isTLS, patience: .seconds(2), now: now)
+  }
+
+  private func enter(
+    _ controller: inout AdmissionController, _ index: Int, _ c: HandshakeClass, as newcomer: Newcomer,
+    _ now: MonotonicTime = at(1)
+  ) -> Entrance {
+    controller.enter(slot(index), listener: 0, c, as: newcomer, patience: .seconds(2), now: now)
+  }
+
+  /// A room with as many of a class as there is time for.
+  private func crowd(_ c: HandshakeClass) -> AdmissionController {
+    var controller = controller()
+    for index in 0..<210 { #expect(enter(&controller, index, c, as: .unknown) == .waiting) }
+    return controller
+  }
+
+  @Test func asManyAreExpectedAsThereIsTimeForThoughNobodyHasSaidAnything() {
+    var controller = controller()
+    for _ in 0..<210 { #expect(welcome(&controller, isTLS: false) == .expected) }
+    #expect(welcome(&controller, isTLS: false) == .refused(.tooLong))
+    #expect(controller.expectedCount == 210)
+    // One says what it is, and has its place; one has gone.
+    #expect(enter(&controller, 0, .plain, as: .expected) == .waiting)
+    #expect(welcome(&controller, isTLS: false) == .refused(.tooLong))
+    controller.forget(.expected, listener: 0)
+    #expect(controller.expectedCount == 208)
+    #expect(welcome(&controller, isTLS: false) == .expected)
+    #expect(welcome(&controller, isTLS: false) == .refused(.tooLong))
+  }
+
+  @Test func withoutALimitEveryoneIsExpected() {
+    var controller = controller(.unlimited)
+    for _ in 0..<5000 { #expect(welcome(&controller) == .expected) }
+  }
+
+  @Test func aFullRoomHearsNobody() {
+    var controller = controller(capacity: 3)
+    for index in 0..<3 { #expect(enter(&controller, index, .plain, as: .unknown) == .waiting) }
+    #expect(welcome(&controller) == .refused(.roomFull))
+  }
+
+  @Test func whatEvenTheCheapestHaveNoTimeForNobodyIsHeard() {
+    var controller = crowd(.tls12Resumed)
+    for _ in 0..<100 { #expect(welcome(&controller) == .refused(.tooLong)) }
+  }
+
+  @Test func behindDearOnesCheapOnesAreHopedFor() {
+    var controller = crowd(.tls13RSA)
+    #expect(welcome(&controller) == .hoped)
+    #expect(enter(&controller, 300, .tls13Resumed, as: .hoped) == .waiting)
+    #expect(welcome(&controller) == .hoped)
+    #expect(enter(&controller, 301, .tls13RSA, as: .hoped) == .refused(.tooLong))
+  }
+
+  @Test func whereHearingNeverPaysOneInSixteenIsHeard() {
+    var controller = crowd(.tls13ECDSA)
+    var heard = 0
+    for index in 0..<3200 {
+      guard welcome(&controller) == .hoped else { continue }
+      heard += 1
+      #expect(enter(&controller, 300 + index, .tls13ECDSA, as: .hoped) == .refused(.tooLong))
+    }
+    // Some 60 until that was learnt.
+    #expect((200...300).contains(heard), "\(heard)")
+  }
+
+  @Test func oncePaidItIsHeardAgain() {
+    var controller = crowd(.tls13ECDSA)
+    for index in 0..<3200 where welcome(&controller) == .hoped {
+      _ = enter(&controller, 300 + index, .tls13ECDSA, as: .hoped)
+    }
+    // Every second one has a ticket now.
+    var heard = 0
+    for index in 0..<200 where welcome(&controller) == .hoped {
+      let c: HandshakeClass = index % 2 == 0 ? .tls13Resumed : .tls13ECDSA
+      let entrance = enter(&controller, 4000 + index, c, as: .hoped)
+      #expect((entrance == .waiting) == (c == .tls13Resumed))
+      controller.leave(slot(4000 + index))
+      heard += 1
+    }
+    #expect(heard > 100, "\(heard)")
+  }
+
+  @Test func oneThatIsHopedForTakesNoPlaceOfOneThatIsExpected() {
+    var controller = controller()
+    for index in 0..<200 { #expect(enter(&controller, index, .tls13ECDSA, as: .unknown) == .waiting) }
+    for _ in 0..<10 { #expect(welcome(&controller) == .expected) }
+    #expect(welcome(&controller) == .hoped)
+    #expect(enter(&controller, 300, .tls13ECDSA, as: .hoped) == .refused(.tooLong))
+    for index in 0..<10 {
+      #expect(enter(&controller, 400 + index, .tls13ECDSA, as: .expected) == .waiting)
+    }
+  }
+
+  @Test func otherWorkersCountThoseThatAreExpectedToo() {
+    let shared = AdmissionShared(
+      RateLimit(100, burst: 10), workers: 2, capacity: 1000, returns: ReturnSlots())
+    let gate = AdmissionGate(.unlimited, workers: 2)
+    func make(_ worker: Int) -> AdmissionController {
+      AdmissionController(
+        worker: worker, shared: shared, listeners: [gate], slots: 1000,
+        budget: HandshakeBudget(share: nil, now: at(1)))
+    }
+    var one = make(0)
+    var other = make(1)
+    for _ in 0..<210 { #expect(welcome(&one, isTLS: false) == .expected) }
+    #expect(welcome(&other, isTLS: false) == .refused(.tooLong))
+    #expect(other.expectedCount == 0)
+  }
+
+  @Test func aReloadTakesThemAlong() {
+    var controller = controller()
+    let gate = AdmissionGate(RateLimit(100, burst: 10), workers: 1)
+    for _ in 0..<210 { #expect(welcome(&controller, isTLS: false) == .expected) }
+    controller.reload(listeners: [gate], handshakeShare: nil, now: at(1))
+    for _ in 0..<210 { controller.forget(.expected, listener: 0) }
+    #expect(gate.expectedCount == 0 && controller.expectedCount == 0)
+    #expect(welcome(&controller, isTLS: false) == .expected)
+  }
+}
