@@ -245,8 +245,124 @@ def test_a_refusal_ahead_of_tls_costs_the_client_no_handshake(start, layer, way)
             assert outcome(peer) == (b"", "reset" if way == "reset" else "end")
         expect(proxy, Refused_before_tls=1, Refused_too_long=1, Refused_503=0)
         [record] = limited(proxy)
-        assert record.ended == ("proxy", "waiting", "limited")
+        # Nothing that it could say would help, so it isn't read where that can be left.
+        assert record.ended == ("proxy", "accepting" if way == "reset" else "waiting", "limited")
         assert (record.tls, record.status) == (None, None)
+
+
+def crowd(entry, context):
+    """Somebody is in, and somebody has been refused: the clients of this listener are accepted at once from now on."""
+    inside = enter(entry, context)
+    assert refused_by_reset(entry, hello(context) if context else upgrade_head())
+    return inside
+
+
+def test_in_a_crowd_a_client_is_refused_before_it_has_said_anything(start, layer):
+    _, keys, context = layer
+    proxy, entry = start(keys, limits=SHUT, waiting_room=IMPATIENT, refusal={"readable": "none"})
+    with crowd(entry, context):
+        for _ in range(20):
+            assert refused_by_reset(entry)
+        expect(proxy, Refused_too_long=21, Refused_before_tls=21, CumConns=22, CurrConns=1)
+        records = eventually(lambda: (r := proxy.records()) and len(r) == 21 and r, 5, "21 lines")
+        assert {(r.ended, r.line.get("refusal")) for r in records} == {(("proxy", "accepting", "limited"), "too-long")}
+        assert all(r.client.startswith("127.0.0.1:") for r in records)
+
+
+def test_an_orderly_refusal_ahead_of_tls_waits_for_the_clients_bytes(start, layer):
+    """Closing with bytes unread would be a reset."""
+    _, keys, context = layer
+    proxy, entry = start(
+        keys, limits=SHUT, waiting_room=IMPATIENT, refusal={"before_tls": "close", "readable": "none"}
+    )
+    with enter(entry, context):
+        for _ in range(5):
+            with dial(address(entry)) as peer:
+                time.sleep(0.1)
+                peer.sendall(hello(context) if context else upgrade_head())
+                assert outcome(peer) == (b"", "end")
+        expect(proxy, Refused_too_long=5, Refused_before_tls=5)
+
+
+def test_once_the_crowd_has_gone_clients_are_awaited_with_their_first_bytes_again(start, layer):
+    _, keys, context = layer
+    proxy, entry = start(
+        keys,
+        workers=1,
+        limits={"connection_rate": "2/s", "connection_burst": 1},
+        waiting_room=IMPATIENT,
+        refusal={"readable": "none"},
+    )
+    with crowd(entry, context):
+        expect(proxy, CumConns=2)
+        with dial(address(entry)):
+            expect(proxy, CumConns=3)
+        time.sleep(2)
+        # The one that finds that it is over.
+        with enter(entry, context):
+            expect(proxy, CumConns=4)
+            time.sleep(1)
+            with dial(address(entry)) as silent:
+                time.sleep(0.3)
+                assert count(proxy, "CumConns") == 4
+                silent.sendall(hello(context) if context else upgrade_head())
+                expect(proxy, CumConns=5)
+
+
+def test_who_may_be_told_in_words_is_heard_in_a_crowd_too(start, layer):
+    _, keys, context = layer
+    proxy, entry = start(keys, limits=SHUT, waiting_room=IMPATIENT)
+    with enter(entry, context):
+        for _ in range(3):
+            with dial(address(entry)) as peer:
+                time.sleep(0.2)
+                with TLSStream(peer, context) if context else peer as client:
+                    client.sendall(upgrade_head())
+                    assert parse_head(read_to_end(client))[0].status == 503
+        expect(proxy, Refused_503=3, Refused_before_tls=0)
+
+
+def test_who_is_behind_a_proxy_is_refused_once_the_header_says_who_it_is(start, layer):
+    _, keys, context = layer
+    proxy, entry = start({**keys, **TRUSTING}, limits=SHUT, waiting_room=IMPATIENT, refusal={"readable": "none"})
+    with crowd(entry, context):
+        for number in range(3):
+            with dial(address(entry), source="127.0.0.2") as peer:
+                time.sleep(0.2)
+                peer.sendall(v2(f"203.0.113.{number}") + (hello(context) if context else upgrade_head()))
+                assert outcome(peer) == (b"", "reset")
+        records = eventually(lambda: (r := proxy.records()) and len(r) == 4 and r, 5, "4 lines")
+        assert {r.client for r in records if r.client.startswith("203.")} == {f"203.0.113.{n}:40000" for n in range(3)}
+
+
+def test_in_a_crowd_who_is_denied_is_told_from_who_is_late(start):
+    proxy, entry = start(
+        {"deny": ["127.0.0.2"]}, limits=SHUT, waiting_room=IMPATIENT, refusal={"readable": "none"}
+    )
+    with crowd(entry, None):
+        assert refused_by_reset(entry, source="127.0.0.2")
+        expect(proxy, Refused_too_long=1, Refused_denied=1)
+
+
+def test_silent_clients_keep_places_from_others_only_for_a_part_of_their_patience(start):
+    """At 6 a minute three or four have time in 40 s. They say nothing; after 10 s their places are free again."""
+    proxy, entry = start(
+        limits={"connection_rate": "6/m", "connection_burst": 1},
+        waiting_room={"patience": "40s"},
+        deadlines={"first_byte": "60s"},
+        refusal={"readable": "none"},
+        workers=1,
+    )
+    with enter(entry):
+        silent = [dial(address(entry)) for _ in range(4)]
+        expect(proxy, CumConns=5)
+        assert refused_by_reset(entry, upgrade_head())
+        time.sleep(10.5)
+        with dial(address(entry)) as late:
+            late.sendall(upgrade_head())
+            assert read_head(late).startswith(b"HTTP/1.1 101")
+        for peer in silent:
+            peer.close()
 
 
 def test_a_readable_refusal_says_when_to_come_again(start, layer):

@@ -40,7 +40,7 @@ extension Worker where Engine: ~Copyable {
     }
     // Behind a PROXY header is another client than the socket's peer: the limits count that one.
     let isBehindProxy = expectsProxyHeader(bind.listener)
-    let greeting = isBehindProxy ? Greeting.welcome(.unknown) : greet(bind)
+    let greeting = isBehindProxy ? .welcome(.unknown) : greet(bind)
     if case .refused(let reason) = greeting {
       shared.process.live.leave()
       bind.listener.live.leave()

@@ -18,6 +18,8 @@ extension Worker where Engine: ~Copyable {
 
   mutating func greet(_ bind: BoundListener) -> Greeting {
     let listener = bind.listener
+    // For an orderly end what the client has sent has to be read: closing a socket with bytes unread resets it.
+    guard topology.settings.refusal.beforeTLS == .reset else { return .welcome(.unknown) }
     let welcome = admission.welcome(
       listener: listener.number, isTLS: listener.isTLS, patience: topology.settings.waitingRoom.patience,
       now: now)
