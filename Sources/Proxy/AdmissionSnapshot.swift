@@ -22,6 +22,8 @@ public struct AdmissionSnapshot: Sendable {
   /// Waiting now, all workers together, and the most that may.
   public var waiting = 0
   public var waitingCapacity = 0
+  /// Connected, with a place kept for them until they say what they are.
+  public var expected = 0
   public var longestWait = Duration.zero
   /// Admitted from the room since the start, and the longest that one of them waited.
   public var admitted: UInt64 = 0
@@ -74,6 +76,7 @@ extension AdmissionSnapshot {
   init(_ process: ProcessShared, _ workers: [WorkerShared], now: MonotonicTime) {
     let counted = Counted(summing: workers.map(\.admission))
     waiting = process.admission.waitingCount
+    expected = process.admission.process.expectedCount
     waitingCapacity = process.admission.capacity
     func longest(_ key: AdmissionCounter) -> Duration {
       .nanoseconds(Int64(clamping: workers.map { $0.admission[key] }.max() ?? 0))

@@ -19,6 +19,7 @@ import Testing
     var admission = AdmissionSnapshot()
     admission.waiting = 11
     admission.waitingCapacity = 44
+    admission.expected = 12
     admission.longestWait = .milliseconds(1234)
     admission.waitMax = .milliseconds(2345)
     admission.admitted = 13
@@ -54,7 +55,8 @@ import Testing
   @Test func theWaitingRoomAndRefusalsAreShown() {
     let lines = answer("show info", snapshot)
     for line in [
-      "Waiting: 11", "WaitingMax: 44", "WaitLongest_ms: 1234", "WaitMax_ms: 2345", "Admitted: 13",
+      "Waiting: 11", "WaitingMax: 44", "Expected: 12", "WaitLongest_ms: 1234", "WaitMax_ms: 2345",
+      "Admitted: 13",
       "HandshakeMargin_ms: 345",
       "WaitGone: 14", "Refused: 1155", "Refused_room_full: 100", "Refused_too_long: 101",
       "Refused_process_limit: 103", "Refused_denied: 107", "Refused_proxy_header: 110",

@@ -356,8 +356,10 @@ def test_silent_clients_keep_places_from_others_only_for_a_part_of_their_patienc
     with enter(entry):
         silent = [dial(address(entry)) for _ in range(4)]
         expect(proxy, CumConns=5)
+        assert count(proxy, "Expected") >= 3
         assert refused_by_reset(entry, upgrade_head())
         time.sleep(10.5)
+        expect(proxy, Expected=0)
         with dial(address(entry)) as late:
             late.sendall(upgrade_head())
             assert read_head(late).startswith(b"HTTP/1.1 101")

@@ -13,6 +13,9 @@ extension InfoField {
   private static let waiting: [InfoField] = [
     .init("Waiting", "MGP", "Connections that wait ahead of TLS") { .number($0.admission.waiting) },
     .init("WaitingMax", "CLP", "Connections that may wait") { .number($0.admission.waitingCapacity) },
+    .init("Expected", "MGP", "Connections that haven't said anything yet, with a place kept for them") {
+      .number($0.admission.expected)
+    },
     .init("WaitLongest_ms", "MDP", "How long the oldest has waited, in milliseconds") {
       .large(milliseconds($0.admission.longestWait))
     },
