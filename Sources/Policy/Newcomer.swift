@@ -17,16 +17,15 @@ public enum Welcome: Hashable, Sendable {
   /// Nothing that it could say would help, or hardly.
   case refused(AdmissionRefusal)
 
-  /// True exactly when there isn't time for everyone.
-  public var isCrowded: Bool { self != .expected }
 }
 
 /// Of one listener and worker: how many are expected, and how often it is worth to hear somebody for whom there is
 /// time only if it is cheap. That is as often as it has paid of late, and now and then to see whether it does again.
 struct Newcomers {
   var expected = 0
-  /// The share of those hoped for that could stay.
-  private var paid = 1.0
+  /// The share of those hoped for that could stay. Nothing is known of a first herd, and were all of it heard, all its
+  /// ClientHellos would be on their way before it were.
+  private var paid = 0.0
   private var credit = 0.0
 
   private static let weight = 1.0 / 16

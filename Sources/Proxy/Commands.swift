@@ -28,8 +28,6 @@ extension Worker where Engine: ~Copyable {
     for index in binds.indices where binds[index] != nil {
       if let same = next.binds.first(where: { $0.index == index }) {
         binds[index] = same
-        // The sockets are as a new listener's are.
-        crowdedUntil[index] = nil
       } else {
         stopAccepting(index)
       }

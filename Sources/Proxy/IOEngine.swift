@@ -87,9 +87,6 @@ public protocol IOEngine: ~Copyable {
 
   mutating func resumeAccepting(listener: UInt32)
 
-  /// Whether clients are accepted with their first bytes, or as soon as they have connected.
-  mutating func awaitFirstBytes(listener: UInt32, _ awaits: Bool)
-
   /// Accepts no more and closes the listening sockets.
   mutating func stopAccepting(listener: UInt32)
 

@@ -76,12 +76,6 @@ extension UringEngine {
     acceptorsChanged = true
   }
 
-  public mutating func awaitFirstBytes(listener: UInt32, _ awaits: Bool) {
-    for ring in 0..<ringCount {
-      Socket.setAwaitsFirstBytes(acceptors[Int(listener) * ringCount + ring].descriptor, awaits)
-    }
-  }
-
   /// Clients that the kernel has already accepted by then are reset.
   public mutating func stopAccepting(listener: UInt32) {
     pauseAccepting(listener: listener)

@@ -20,8 +20,6 @@ public struct Worker<Engine: IOEngine & ~Copyable>: ~Copyable {
   var topology: Topology
   /// What the engine's listener indexes stand for; nil once closed.
   var binds: [BoundListener?] = []
-  /// Of each of them until when it counts as crowded; nil when it doesn't.
-  var crowdedUntil: [MonotonicTime?] = []
   /// Connections whose TLS handshake can begin.
   var handshakes: SlotQueue
   /// Those whose handshake has begun, and can go on.

@@ -42,13 +42,6 @@ public struct SimulatedEngine: ~Copyable, IOEngine {
     world.pokeListener(Int(listener))
   }
 
-  /// Clients' first bytes come with them or after them here, by chance.
-  public mutating func awaitFirstBytes(listener: UInt32, _ awaits: Bool) {
-    if world.listeners[Int(listener)].isStopped {
-      world.violate("first bytes awaited on listener \(listener), which is closed")
-    }
-  }
-
   public mutating func stopAccepting(listener: UInt32) {
     world.listeners[Int(listener)].isArmed = false
     world.listeners[Int(listener)].isStopped = true

@@ -9,9 +9,6 @@ public final class ListenerState: Sendable {
   public let settings: Settings.Listener
   /// Known apart from the settings: those are copied to be looked at.
   let isTLS: Bool
-  /// Whether its clients are accepted with their first bytes; false exactly where the protocol may be one whose
-  /// server speaks first.
-  let awaitsFirstBytes: Bool
   /// A block per worker, written by that worker alone.
   let counters: [CounterBlock<ListenerCounter>]
   /// One per worker; nil on a plain listener. A context is used by its worker's thread alone.
@@ -38,7 +35,6 @@ public final class ListenerState: Sendable {
     func pool(named name: String?) -> PoolState? { pools.first { $0.settings.name == name } }
     self.settings = settings
     isTLS = settings.tls != nil
-    awaitsFirstBytes = settings.mode == .websocket || isTLS || settings.proxyProtocol != nil
     self.contexts = contexts
     counters = old?.counters ?? (0..<workers).map { _ in CounterBlock() }
     self.number = number

@@ -7,12 +7,8 @@ internal import Telemetry
 extension Worker where Engine: ~Copyable {
   mutating func startAccepting(_ bind: BoundListener) {
     let index = UInt32(bind.index)
-    while binds.count <= bind.index {
-      binds.append(nil)
-      crowdedUntil.append(nil)
-    }
+    while binds.count <= bind.index { binds.append(nil) }
     binds[bind.index] = bind
-    crowdedUntil[bind.index] = nil
     engine.startAccepting(listener: index, descriptors: bind.descriptors[shared.index])
     if isPaused { engine.pauseAccepting(listener: index) }
   }

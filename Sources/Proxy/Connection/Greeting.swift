@@ -13,9 +13,6 @@ extension Worker where Engine: ~Copyable {
     case refused(AdmissionSnapshot.Refusal)
   }
 
-  /// So long after the last crowd a listener's clients are accepted with their first bytes again.
-  private static var crowdLasts: Duration { .seconds(1) }
-
   mutating func greet(_ bind: BoundListener) -> Greeting {
     let listener = bind.listener
     // For an orderly end what the client has sent has to be read: closing a socket with bytes unread resets it.
@@ -23,22 +20,10 @@ extension Worker where Engine: ~Copyable {
     let welcome = admission.welcome(
       listener: listener.number, isTLS: listener.isTLS, patience: topology.settings.waitingRoom.patience,
       now: now)
-    if listener.awaitsFirstBytes { noteCrowd(bind.index, welcome != .expected) }
     switch welcome {
     case .expected: return .welcome(.expected)
     case .hoped: return .welcome(.hoped)
     case .refused(let reason): return words(for: listener) ?? .refused(AdmissionSnapshot.Refusal(reason))
-    }
-  }
-
-  /// In a crowd clients are accepted as soon as they have connected; else with their first bytes.
-  private mutating func noteCrowd(_ index: Int, _ isCrowded: Bool) {
-    if isCrowded {
-      if crowdedUntil[index] == nil { engine.awaitFirstBytes(listener: UInt32(index), false) }
-      crowdedUntil[index] = now + Self.crowdLasts
-    } else if let until = crowdedUntil[index], now >= until {
-      engine.awaitFirstBytes(listener: UInt32(index), true)
-      crowdedUntil[index] = nil
     }
   }
 

@@ -10,7 +10,8 @@ enum ListeningSockets {
 
   /// Takes the sockets over that exist, opens those that don't; on failure closes what it opened.
   static func open(
-    _ listeners: [ListenerState], continuing old: [BoundListener], workers: Int, rings: Int,
+    _ listeners: [ListenerState], limits: Settings.Limits, continuing old: [BoundListener], workers: Int,
+    rings: Int,
     _ nextIndex: inout Int
   ) throws(ProxyError) -> [BoundListener] {
     var binds: [BoundListener] = []
@@ -40,7 +41,7 @@ enum ListeningSockets {
     }
     for bind in binds {
       for descriptor in bind.descriptors.joined() {
-        Socket.setAwaitsFirstBytes(descriptor, bind.listener.awaitsFirstBytes)
+        Socket.setAwaitsFirstBytes(descriptor, bind.listener.settings.awaitsFirstBytes(limits))
       }
     }
     return binds
@@ -66,5 +67,17 @@ enum ListeningSockets {
       sockets.append(next)
     }
     return sockets
+  }
+}
+
+extension Settings.Listener {
+  /// Whether its clients are accepted with their first bytes, and not as soon as they have connected.
+  ///
+  /// Not where the protocol may be one whose server speaks first; nor where a limit may leave clients without time to
+  /// come in: these are refused at the accept, before they have made a ClientHello.
+  fileprivate func awaitsFirstBytes(_ limits: Settings.Limits) -> Bool {
+    let clientSpeaksFirst = mode == .websocket || tls != nil || proxyProtocol != nil
+    let isLimited = connectionRate != nil || limits.connectionRate != nil || limits.handshakeCPU != nil
+    return clientSpeaksFirst && !isLimited
   }
 }

@@ -62,7 +62,8 @@ public final class ProxyServer: Sendable {
     let listeners = Topology.makeListeners(
       settings, pools: pools, contexts: try material.contexts(settings), workers: workers, continuing: old)
     let binds = try ListeningSockets.open(
-      listeners, continuing: old?.binds ?? [], workers: workers, rings: rings, &nextBindIndex)
+      listeners, limits: settings.limits, continuing: old?.binds ?? [], workers: workers, rings: rings,
+      &nextBindIndex)
     return Topology(
       settings: settings, listeners: listeners, pools: pools, binds: binds, continuing: old)
   }
