@@ -20,6 +20,8 @@ public struct AdmissionController: ~Copyable {
   var newcomers: [Newcomers]
   /// How many of them are expected.
   var expected = 0
+  /// And of those, for a handshake: only these take the worker's time for them.
+  var expectedHandshakes = 0
   /// How many have been let in ahead of the oldest, since it was last the oldest's turn.
   var passes = 0
   /// When it was last looked for those that would outlive their patience.
@@ -59,7 +61,8 @@ public struct AdmissionController: ~Copyable {
     forget(newcomer, listener: listener)
     guard shared.waitingCount < shared.capacity else { return refuse(.roomFull) }
     let deadline = now + patience
-    let isInTime = hasTime(listener, c, newcomer == .hoped ? .last : .entering, until: deadline, now)
+    // The places that are kept are kept from whoever has none: one to be told, or judged by its PROXY header.
+    let isInTime = hasTime(listener, c, newcomer.hasPlace ? .entering : .last, until: deadline, now)
     // Where a place has become free meanwhile, nothing is learnt of what being cheap is worth.
     if newcomer == .hoped, !hasTime(listener, budget.costs.dearest, .last, until: deadline, now) {
       newcomers[listener].learn(stayed: isInTime)
@@ -186,7 +189,7 @@ public struct AdmissionController: ~Copyable {
     guard c != .plain else { return now }
     let interval = handshakeDelay.interval(now)
     guard interval >= 1 else { return now }
-    let uncounted = standing.uncounted(expected: expected)
+    let uncounted = standing.uncounted(expected: expectedHandshakes)
     let place = AdmissionOrder.place(of: c, budget.costs, uncounted: uncounted) {
       $0 == .plain ? 0 : waiting[$0.rawValue]
     }
@@ -214,7 +217,7 @@ public struct AdmissionController: ~Copyable {
       if budget.costs[other] <= own { notDearer += nanoseconds }
     }
     return min(all, notDearer + notDearer / UInt64(AdmissionOrder.passes))
-      + UInt64(standing.uncounted(expected: expected)) * own
+      + UInt64(standing.uncounted(expected: expectedHandshakes)) * own
   }
 
   /// How many of those that are refused can be admitted in a second: the least of all budgets.

@@ -6,8 +6,13 @@ public enum Newcomer: UInt8, Sendable {
   case unknown
   /// There is time for it whatever it says, and a place is kept for it until then.
   case expected
+  /// The same of one that won't need a handshake.
+  case expectedInTheClear
   /// There is time for it only if it is cheap.
   case hoped
+
+  /// True exactly when a place is kept for it.
+  public var hasPlace: Bool { self == .expected || self == .expectedInTheClear }
 }
 
 /// Whether to let somebody say what it is.
@@ -52,7 +57,7 @@ extension AdmissionController {
     guard shared.waitingCount < shared.capacity else { return .refused(.roomFull) }
     let deadline = now + patience
     if hasTime(listener, isTLS ? budget.costs.dearest : .plain, .last, until: deadline, now) {
-      expect(1, listener)
+      expect(1, listener, isTLS: isTLS)
       return .expected
     }
     guard isTLS, hasTime(listener, budget.costs.cheapest, .last, until: deadline, now),
@@ -68,15 +73,17 @@ extension AdmissionController {
 
   /// Gives up the place that was kept for one.
   public mutating func forget(_ newcomer: Newcomer, listener: Int) {
-    guard newcomer == .expected else { return }
-    expect(-1, listener)
+    guard newcomer.hasPlace else { return }
+    expect(-1, listener, isTLS: newcomer == .expected)
   }
 
-  private mutating func expect(_ more: Int, _ listener: Int) {
+  private mutating func expect(_ more: Int, _ listener: Int, isTLS: Bool) {
     shared.process.expect(more)
     listeners[listener].expect(more)
     newcomers[listener].expected += more
     expected += more
+    if isTLS { expectedHandshakes += more }
     assert(newcomers[listener].expected >= 0)
+    assert(expectedHandshakes >= 0 && expectedHandshakes <= expected)
   }
 }

@@ -133,13 +133,16 @@ struct HerdWorld {
     let end = step + Int(plan.timeout * 1000)
     if end < leaves.count { leaves[end].append(client) }
     guard let hello = plan.hello else { return enter(client, worker, .unknown, since: step, step) }
+    let isTLS = handshakeClass(client) != .plain
     let welcome = workers[worker].controller.welcome(
-      listener: 0, isTLS: handshakeClass(client) != .plain, patience: plan.patience, now: Self.time(step))
+      listener: 0, isTLS: isTLS, patience: plan.patience, now: Self.time(step))
     switch welcome {
     case .refused:
       unheard += 1
       return refused(client, worker, step)
-    case .expected: clients[client].place = .silent(worker: worker, .expected, since: step)
+    case .expected:
+      let newcomer = isTLS ? Newcomer.expected : .expectedInTheClear
+      clients[client].place = .silent(worker: worker, newcomer, since: step)
     case .hoped: clients[client].place = .silent(worker: worker, .hoped, since: step)
     }
     if step + hello < speaks.count { speaks[step + hello].append(client) }

@@ -39,9 +39,9 @@ import Testing
     #expect(welcome(&controller, isTLS: false) == .refused(.tooLong))
     #expect(controller.expectedCount == 210)
     // One says what it is, and has its place; one has gone.
-    #expect(enter(&controller, 0, .plain, as: .expected) == .waiting)
+    #expect(enter(&controller, 0, .plain, as: .expectedInTheClear) == .waiting)
     #expect(welcome(&controller, isTLS: false) == .refused(.tooLong))
-    controller.forget(.expected, listener: 0)
+    controller.forget(.expectedInTheClear, listener: 0)
     #expect(controller.expectedCount == 208)
     #expect(welcome(&controller, isTLS: false) == .expected)
     #expect(welcome(&controller, isTLS: false) == .refused(.tooLong))
@@ -135,8 +135,31 @@ import Testing
     let gate = AdmissionGate(RateLimit(100, burst: 10), workers: 1)
     for _ in 0..<210 { #expect(welcome(&controller, isTLS: false) == .expected) }
     controller.reload(listeners: [gate], handshakeShare: nil, now: at(1))
-    for _ in 0..<210 { controller.forget(.expected, listener: 0) }
+    for _ in 0..<210 { controller.forget(.expectedInTheClear, listener: 0) }
     #expect(gate.expectedCount == 0 && controller.expectedCount == 0)
     #expect(welcome(&controller, isTLS: false) == .expected)
+  }
+
+  @Test func aPlaceThatIsKeptIsTakenByNobodyElse() {
+    var controller = controller()
+    for index in 0..<200 { #expect(enter(&controller, index, .tls13ECDSA, as: .unknown) == .waiting) }
+    for _ in 0..<10 { #expect(welcome(&controller) == .expected) }
+    // To be told, judged by its PROXY header, or silent for long: it was promised nothing.
+    #expect(enter(&controller, 300, .tls13ECDSA, as: .unknown) == .refused(.tooLong))
+    for index in 0..<10 {
+      #expect(enter(&controller, 400 + index, .tls13ECDSA, as: .expected) == .waiting)
+    }
+  }
+
+  @Test func whoIsExpectedInTheClearTakesNoTimeOfHandshakes() {
+    let shared = AdmissionShared(.unlimited, workers: 1, capacity: 10_000, returns: ReturnSlots())
+    let gates = (0..<2).map { _ in AdmissionGate(.unlimited, workers: 1) }
+    var controller = AdmissionController(
+      worker: 0, shared: shared, listeners: gates, slots: 10_000,
+      budget: HandshakeBudget(share: 0.1, now: at(1)))
+    for _ in 0..<5000 {
+      #expect(controller.welcome(listener: 1, isTLS: false, patience: .seconds(2), now: at(1)) == .expected)
+    }
+    #expect(welcome(&controller) == .expected)
   }
 }

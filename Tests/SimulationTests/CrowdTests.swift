@@ -88,6 +88,26 @@ import Testing
     try expectFew(runSilentCrowd(1, jump: .milliseconds(1200)), 20)
   }
 
+  /// Most are to be told that they can't come in. They say nothing, and neither a place nor words are kept for them.
+  @Test func nothingIsKeptLongForThoseThatSayNothing() {
+    var simulation = makeWorld(1) { ($0.misbehaviour, $0.phase, $0.patience) = (.stall, .connected, 0) }
+    var settings = Settings.simulated()
+    settings.limits.connectionRate = Rate(50)
+    settings.waitingRoom.patience = .milliseconds(800)
+    settings.deadlines.firstByte = .seconds(10)
+    var driver = WorkerDriver(simulation, settings: settings)
+    let world = simulation.world
+    var promisedMost = 0
+    while world.now < SimulatedWorld.start + .milliseconds(500), simulation.goesOn, simulation.step(&driver) {
+      promisedMost = max(promisedMost, driver.worker.promisedCount)
+    }
+    var silent = 0
+    driver.worker.forEachConnection { if $0.phase == .waiting { silent += 1 } }
+    #expect(promisedMost > Self.count / 2 && silent > Self.count / 2, "\(promisedMost) \(silent)")
+    #expect(driver.worker.promisedCount == 0)
+    #expect(world.violations == [])
+  }
+
   @Test(arguments: [1, 2] as [UInt64])
   func theHeldWhoseSlotsHaveComeAreLetGoAFewATurn(seed: UInt64) throws {
     var storm = Storm(readable: .hold1013)

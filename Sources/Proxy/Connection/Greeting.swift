@@ -21,7 +21,7 @@ extension Worker where Engine: ~Copyable {
       listener: listener.number, isTLS: listener.isTLS, patience: topology.settings.waitingRoom.patience,
       now: now)
     switch welcome {
-    case .expected: return .welcome(.expected)
+    case .expected: return .welcome(listener.isTLS ? .expected : .expectedInTheClear)
     case .hoped: return .welcome(.hoped)
     case .refused(let reason): return words(for: listener) ?? .refused(AdmissionSnapshot.Refusal(reason))
     }
@@ -48,30 +48,31 @@ extension Worker where Engine: ~Copyable {
   /// How long it may be until a newcomer's first byte comes, or is looked at that it hasn't.
   func firstLook(_ c: ConnectionPointer) -> Duration {
     let deadline = topology.settings.deadlines.firstByte
-    guard c.pointee.newcomer == .expected else { return deadline }
+    guard isKeptSomething(c) else { return deadline }
     return min(deadline, topology.settings.waitingRoom.patience / Self.placeIsKept)
   }
 
-  /// A place is kept for whom says what it is within this part of its patience: who says nothing would keep others out.
+  private func isKeptSomething(_ c: ConnectionPointer) -> Bool {
+    c.pointee.newcomer.hasPlace || c.pointee.isToBeTold
+  }
+
+  /// A place, or words, are kept for whom says what it is within this part of its patience: who says nothing would keep
+  /// others out of the one, and leave none of the other.
   private static var placeIsKept: Int { 4 }
 
-  /// True when one that was expected has said nothing for too long to have a place kept for it, but may still come.
+  /// True when one has said nothing for too long to have a place or words kept for it, but may still come.
   mutating func stopsExpecting(_ c: ConnectionPointer) -> Bool {
     let deadline = c.pointee.acceptedAt + topology.settings.deadlines.firstByte
-    guard c.pointee.newcomer == .expected, now < deadline else { return false }
-    keepNoPlace(c)
+    guard isKeptSomething(c), now < deadline else { return false }
+    endGreeting(c)
     timers.set(c.pointee.id.index, at: deadline)
     return true
   }
 
-  mutating func keepNoPlace(_ c: ConnectionPointer) {
-    admission.forget(c.pointee.newcomer, listener: c.pointee.listener.number)
-    c.pointee.newcomer = .unknown
-  }
-
   /// What was kept for one until it has said what it is goes back: its place, and the words.
   mutating func endGreeting(_ c: ConnectionPointer) {
-    keepNoPlace(c)
+    admission.forget(c.pointee.newcomer, listener: c.pointee.listener.number)
+    c.pointee.newcomer = .unknown
     guard c.pointee.isToBeTold else { return }
     refusals.giveBack(nanoseconds: UInt64(c.pointee.wordsPaid), now: now)
     endWords(c)

@@ -81,8 +81,7 @@ extension Worker where Engine: ~Copyable {
   mutating func refuseIfLate(_ c: ConnectionPointer, _ clock: MonotonicTime) -> Bool {
     guard c.pointee.session == nil, clock > c.pointee.handshakeDue else { return false }
     if c.pointee.isRefused {
-      // Counted by its reason already, and charged for a handshake that doesn't come.
-      refusals.giveBack(nanoseconds: UInt64(c.pointee.wordsPaid), now: now)
+      // Counted by its reason already.
       closeBeforeTLS(c)
     } else {
       refuseBeforeTLS(c, .patienceOver)

@@ -61,10 +61,15 @@ extension Worker where Engine: ~Copyable {
   private mutating func readHello(_ c: ConnectionPointer) -> Bool {
     guard gatherFirst(c) else { return false }
     startHelloDeadline(c)
-    guard isRecordWhole(bytes(c.pointee.client.received.head)) else { return false }
+    guard isRecordWhole(bytes(c.pointee.client.received.head)) else {
+      endGreeting(c)
+      return false
+    }
     var scanner = ClientHelloScanner()
     switch scanner.scan(bytes(c.pointee.client.received.head).span) {
     case .incomplete:
+      // Most ClientHellos are whole at once. Nothing is kept for those that drip, be it in whole records.
+      endGreeting(c)
       c.pointee.helloScans += 1
       if c.pointee.helloScans > Self.helloScansMax { refuseBeforeTLS(c, .malformedHello) }
       return false
@@ -84,8 +89,6 @@ extension Worker where Engine: ~Copyable {
   private mutating func startHelloDeadline(_ c: ConnectionPointer) {
     guard !c.pointee.hasFirstByte else { return }
     c.pointee.hasFirstByte = true
-    // Most ClientHellos are whole at once. A place isn't kept for those that drip.
-    if !isRecordWhole(bytes(c.pointee.client.received.head)) { keepNoPlace(c) }
     timers.set(c.pointee.id.index, at: now + topology.settings.deadlines.handshaking)
   }
 
@@ -218,7 +221,8 @@ extension Worker where Engine: ~Copyable {
       admission.leave(c.pointee.id)
     case .handshaking:
       settle(c, as: nil)
-      endWords(c)
+      // What was set aside goes back where the handshake hasn't begun.
+      if c.pointee.session == nil { endGreeting(c) } else { endWords(c) }
     case .holding: _ = held.leave(c.pointee.id)
     case .upgrading: endWords(c)
     case .connecting, .relaying, .closing: break
