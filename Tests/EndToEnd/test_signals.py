@@ -133,7 +133,13 @@ def reload(proxy, settings, seconds=5):
     said = len(proxy.stderr())
     proxy.write(settings)
     proxy.signal(signal.SIGHUP)
-    return eventually(lambda: proxy.stderr()[said:], seconds, "a message about the reload")
+
+    def words():
+        # What was said at the start may come late.
+        text = proxy.stderr()[said:]
+        return text if " reload: " in text else None
+
+    return eventually(words, seconds, "a message about the reload")
 
 
 def test_sighup_gives_new_connections_the_new_backends_and_leaves_the_live_ones(tidegate, echo):
