@@ -22,6 +22,8 @@ public struct AdmissionController: ~Copyable {
   var expected = 0
   /// And of those, for a handshake: only these take the worker's time for them.
   var expectedHandshakes = 0
+  /// How many of them come in time.
+  var showUp = ShowUpRate()
   /// How many have been let in ahead of the oldest, since it was last the oldest's turn.
   var passes = 0
   /// When it was last looked for those that would outlive their patience.
@@ -58,13 +60,14 @@ public struct AdmissionController: ~Copyable {
     _ slot: SlotID, listener: Int, _ c: HandshakeClass, as newcomer: Newcomer = .unknown, patience: Duration,
     now: MonotonicTime
   ) -> Entrance {
-    forget(newcomer, listener: listener)
+    settle(newcomer, listener, cameInTime: true)
     guard shared.waitingCount < shared.capacity else { return refuse(.roomFull) }
     let deadline = now + patience
     // The places that are kept are kept from whoever has none: one to be told, or judged by its PROXY header.
-    let isInTime = hasTime(listener, c, newcomer.hasPlace ? .entering : .last, until: deadline, now)
+    let last = AdmissionOrder.Standing.last(showUp: showUp.share)
+    let isInTime = hasTime(listener, c, newcomer.hasPlace ? .entering : last, until: deadline, now)
     // Where a place has become free meanwhile, nothing is learnt of what being cheap is worth.
-    if newcomer == .hoped, !hasTime(listener, budget.costs.dearest, .last, until: deadline, now) {
+    if newcomer == .hoped, !hasTime(listener, budget.costs.dearest, last, until: deadline, now) {
       newcomers[listener].learn(stayed: isInTime)
     }
     guard isInTime else { return refuse(.tooLong) }

@@ -10,15 +10,15 @@ enum AdmissionOrder {
     case waiting
     /// At its door.
     case entering
-    /// Behind all that are expected, too.
-    case last
+    /// Behind those that are expected, too, of whom such a share can be relied on.
+    case last(showUp: Double)
 
     /// How many come before it, itself included, that aren't counted in the room.
     func uncounted(expected: Int) -> Int {
       switch self {
       case .waiting: 0
       case .entering: 1
-      case .last: 1 + expected
+      case .last(let showUp): 1 + Int((Double(expected) * showUp).rounded(.up))
       }
     }
   }

@@ -49,6 +49,20 @@ struct Newcomers {
   mutating func learn(stayed: Bool) { paid += ((stayed ? 1 : 0) - paid) * Self.weight }
 }
 
+/// The share of those expected of late that said in time what they are. Whoever has said so and has no place kept for it
+/// stands behind no more of them than that: the slow and the silent would leave tokens unused else, for whose sake it
+/// were refused. How many are heard doesn't depend on it, or a slow herd would be heard all at once.
+struct ShowUpRate {
+  private(set) var share = 1.0
+
+  private static let weight = 1.0 / 64
+  private static let least = 1.0 / 16
+
+  mutating func learn(_ came: Bool) {
+    share = max(Self.least, share + ((came ? 1 : 0) - share) * Self.weight)
+  }
+}
+
 /// Judging those that have only connected, so that nobody makes or reads a ClientHello in vain.
 extension AdmissionController {
   /// Says whether one is to be heard. Whoever is expected has to `enter`, or its place to be given up by `forget`.
@@ -56,11 +70,11 @@ extension AdmissionController {
   {
     guard shared.waitingCount < shared.capacity else { return .refused(.roomFull) }
     let deadline = now + patience
-    if hasTime(listener, isTLS ? budget.costs.dearest : .plain, .last, until: deadline, now) {
+    if hasTime(listener, isTLS ? budget.costs.dearest : .plain, .last(showUp: 1), until: deadline, now) {
       expect(1, listener, isTLS: isTLS)
       return .expected
     }
-    guard isTLS, hasTime(listener, budget.costs.cheapest, .last, until: deadline, now),
+    guard isTLS, hasTime(listener, budget.costs.cheapest, .last(showUp: 1), until: deadline, now),
       newcomers[listener].hears()
     else {
       return .refused(.tooLong)
@@ -71,9 +85,14 @@ extension AdmissionController {
   /// How many are expected in this worker.
   public var expectedCount: Int { expected }
 
-  /// Gives up the place that was kept for one.
+  /// Gives up the place that was kept for one that hasn't come in time.
   public mutating func forget(_ newcomer: Newcomer, listener: Int) {
+    settle(newcomer, listener, cameInTime: false)
+  }
+
+  mutating func settle(_ newcomer: Newcomer, _ listener: Int, cameInTime: Bool) {
     guard newcomer.hasPlace else { return }
+    showUp.learn(cameInTime)
     expect(-1, listener, isTLS: newcomer == .expected)
   }
 

@@ -114,6 +114,38 @@ import Testing
     }
   }
 
+  @Test func whoIsSlowIsLetInAheadOfThoseThatSayNothing() {
+    var controller = controller()
+    for round in 0..<3 {
+      for _ in 0..<210 { #expect(welcome(&controller) == .expected) }
+      let late = enter(&controller, round, .tls13ECDSA, as: .unknown)
+      // At first those for whom places are kept can be relied on.
+      #expect(late == (round == 0 ? .refused(.tooLong) : .waiting))
+      controller.leave(slot(round))
+      // No more are heard for that.
+      #expect(welcome(&controller) == .refused(.tooLong))
+      for _ in 0..<210 { controller.forget(.expected, listener: 0) }
+    }
+  }
+
+  @Test func whereMostComeInTimeTheirPlacesAreKept() {
+    var controller = controller()
+    for round in 0..<20 {
+      for _ in 0..<210 { #expect(welcome(&controller) == .expected) }
+      #expect(enter(&controller, 300, .tls13ECDSA, as: .unknown) == .refused(.tooLong) || round < 4)
+      controller.leave(slot(300))
+      for index in 0..<210 {
+        // In the beginning nobody comes.
+        if round < 2 {
+          controller.forget(.expected, listener: 0)
+        } else {
+          #expect(enter(&controller, index, .tls13ECDSA, as: .expected) == .waiting)
+          controller.leave(slot(index))
+        }
+      }
+    }
+  }
+
   @Test func otherWorkersCountThoseThatAreExpectedToo() {
     let shared = AdmissionShared(
       RateLimit(100, burst: 10), workers: 2, capacity: 1000, returns: ReturnSlots())
