@@ -4,8 +4,9 @@ internal import Synchronization
 /// Tells each refused client when to come back, so that a herd returns as a flat line; shared by all workers.
 ///
 /// A virtual clock runs ahead of time by one admission interval per refusal: the k-th refused is told the
-/// time at which the k-th of them can be admitted, plus jitter. Real time catches up by itself, and so those
-/// that never return are forgotten; when it is known how many do return (`learn`), slots lie closer.
+/// time at which the k-th of them can be admitted, give or take half of the jitter. Real time catches up by
+/// itself, and so those that never return are forgotten; when it is known how many do return (`learn`), slots
+/// lie closer.
 public final class ReturnSlots: Sendable {
   /// No client is told more than this.
   private let atMost: Atomic<UInt64>
@@ -71,8 +72,10 @@ public final class ReturnSlots: Sendable {
   private func told(_ wait: UInt64, _ limit: UInt64, _ generator: inout some RandomNumberGenerator)
     -> Duration
   {
-    let later = jitter == 0 ? 0 : UInt64.random(in: 0..<jitter, using: &generator)
-    return .nanoseconds(Int64(clamping: min(wait + later, limit)))
+    let drawn = jitter == 0 ? 0 : UInt64.random(in: 0..<jitter, using: &generator)
+    // Were it only added, the first of them would be too few.
+    let slot = max(wait + drawn, jitter / 2) - jitter / 2
+    return .nanoseconds(Int64(clamping: min(slot, limit)))
   }
 }
 

@@ -186,8 +186,8 @@ import Testing
         controller.reserveReturn(listener: 0, .plain, patience: .seconds(2), now: at(1), using: &generator))
     }
     // From half of the patience before the room is empty, a hundredth of a second each.
-    #expect(told[0] >= .milliseconds(1000) && told[0] <= .milliseconds(1520))
-    #expect(told[299] >= .milliseconds(3990) && told[299] <= .milliseconds(4510))
+    #expect(told[0] >= .milliseconds(750) && told[0] <= .milliseconds(1270))
+    #expect(told[299] >= .milliseconds(3740) && told[299] <= .milliseconds(4260))
   }
 
   @Test func whoIsToldInWholeSecondsHasASlotThatMuchEarlier() {
@@ -199,11 +199,11 @@ import Testing
     }
     let told = controller.reserveReturn(
       listener: 0, .plain, patience: .seconds(2), rounding: .milliseconds(500), now: at(1), using: &generator)
-    #expect(told >= .milliseconds(500) && told <= .milliseconds(1020))
+    #expect(told >= .milliseconds(250) && told <= .milliseconds(770))
     // Never before now, however short the wait.
     let soon = controller.reserveReturn(
       listener: 0, .plain, patience: .seconds(2), rounding: .seconds(60), now: at(1), using: &generator)
-    #expect(soon >= .zero && soon <= .milliseconds(1520))
+    #expect(soon >= .zero && soon <= .milliseconds(1270))
   }
 
   @Test func aReloadKeepsThoseThatWait() {

@@ -21,6 +21,17 @@ import Testing
     #expect(arrivals.reduce(0, +) == clients)
   }
 
+  @Test func theFirstSecondIsAsFullAsTheOthers() {
+    var generator = SeededGenerator.told()
+    let slots = ReturnSlots()
+    var arrivals = Array(repeating: 0, count: 12)
+    for _ in 0..<5000 {
+      let told = slots.reserve(perSecond: 500, from: at(1), now: at(1), using: &generator)
+      arrivals[told.retryAfterSeconds] += 1
+    }
+    for second in 1..<10 { #expect((440...560).contains(arrivals[second]), "second \(second): \(arrivals)") }
+  }
+
   @Test func exactSlotsLieOneIntervalApart() {
     var generator = SeededGenerator(seed: 1)
     let slots = ReturnSlots(jitter: .zero)
