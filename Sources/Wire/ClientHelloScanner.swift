@@ -30,9 +30,7 @@ public struct ClientHelloScanner: Sendable {
       case .success(let body):
         // The message's own length tells early that it is too long.
         if recordCount == 0, let error = checkStart(bytes) { return .malformed(error) }
-        guard body.upperBound <= bytes.count else {
-          return body.upperBound > Self.limit ? .malformed(.tooLong) : .incomplete
-        }
+        guard body.upperBound <= bytes.count else { return .incomplete }
         position = body.upperBound
         collected += body.count
         recordCount += 1
@@ -53,11 +51,13 @@ public struct ClientHelloScanner: Sendable {
     guard position + 5 <= Self.limit else { return .failure(.malformed(.tooLong)) }
     if available > 0, bytes[position] != 22 { return .failure(wrong) }
     if available > 1, bytes[position + 1] != 3 { return .failure(wrong) }
-    if recordCount == 0, available > 5, bytes[position + 5] != 1 { return .failure(.malformed(.record)) }
     guard available >= 5 else { return .failure(.incomplete) }
     let length = Int(bytes.bigEndian(position + 3..<position + 5))
     guard length > 0, length <= 16384 else { return .failure(.malformed(.record)) }
-    return .success(position + 5..<position + 5 + length)
+    let body = position + 5..<position + 5 + length
+    guard body.upperBound <= Self.limit else { return .failure(.malformed(.tooLong)) }
+    if recordCount == 0, available > 5, bytes[position + 5] != 1 { return .failure(.malformed(.record)) }
+    return .success(body)
   }
 
   /// The message's length, where the first record has it.

@@ -92,7 +92,7 @@ import Testing
       ([22, 3, 1, 0, 9, 2], .record),
       ([22, 3, 1, 0, 4, 1, 0, 0x40, 0], .tooLong), ([22, 3, 1, 0, 4, 1, 0, 0, 9, 23], .record),
       ([22, 3, 1, 0, 1, 1, 22, 3, 3, 0, 0], .record), ([22, 3, 1, 0, 4, 1, 0, 0, 0], .structure),
-      ([22, 3, 1, 0x3f, 0xff], .tooLong),
+      ([22, 3, 1, 0x3f, 0xff], .tooLong), ([22, 3, 1, 0x40, 0, 2], .tooLong),
     ] as [([UInt8], ClientHelloError)])
   func refusesWrongRecordsAtEverySplit(_ raw: [UInt8], _ error: ClientHelloError) {
     #expect(scan([raw]) == .malformed(error))
