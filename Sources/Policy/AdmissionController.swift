@@ -67,7 +67,7 @@ public struct AdmissionController: ~Copyable {
     let last = AdmissionOrder.Standing.last(showUp: showUp.share)
     let isInTime = hasTime(listener, c, newcomer.hasPlace ? .entering : last, until: deadline, now)
     // Where a place has become free meanwhile, nothing is learnt of what being cheap is worth.
-    if newcomer == .hoped, !hasTime(listener, budget.costs.dearest, last, until: deadline, now) {
+    if newcomer == .hoped, !hasTime(listener, newcomers[listener].dearest, last, until: deadline, now) {
       newcomers[listener].learn(stayed: isInTime)
     }
     guard isInTime else { return refuse(.tooLong) }

@@ -12,6 +12,15 @@ public enum HandshakeClass: Int, CaseIterable, Hashable, Sendable {
   public enum Version: Sendable { case tls12, tls13 }
   public enum Certificate: Sendable { case ecdsa, rsa }
 
+  /// The kinds of a listener's certificates.
+  public struct Certificates: OptionSet, Hashable, Sendable {
+    public let rawValue: UInt8
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+    public static let ecdsa = Certificates(rawValue: 1)
+    /// And all that cost as much.
+    public static let rsa = Certificates(rawValue: 2)
+  }
+
   /// - Parameter isResumed: true exactly when the client brought a ticket under a live key of ours.
   public init(_ version: Version, _ certificate: Certificate, isResumed: Bool) {
     self =
@@ -23,6 +32,16 @@ public enum HandshakeClass: Int, CaseIterable, Hashable, Sendable {
       case (.tls12, .rsa, false): .tls12RSA
       case (.tls13, .rsa, false): .tls13RSA
       }
+  }
+
+  /// True exactly when a TLS listener with such certificates may have handshakes of this class.
+  func comes(of certificates: Certificates) -> Bool {
+    switch self {
+    case .plain: false
+    case .tls12Resumed, .tls13Resumed: true
+    case .tls12ECDSA, .tls13ECDSA: certificates.contains(.ecdsa)
+    case .tls12RSA, .tls13RSA: certificates.contains(.rsa)
+    }
   }
 
   /// How many classes there are.

@@ -14,13 +14,21 @@ public struct HandshakeCosts: Sendable {
 
   public subscript(_ c: HandshakeClass) -> UInt64 { UInt64(means[c.rawValue]) }
 
-  /// The classes of TLS that cost the least and the most.
-  public var cheapest: HandshakeClass { extreme { $0 < $1 } }
-  public var dearest: HandshakeClass { extreme { $0 > $1 } }
+  /// The classes that cost the least and the most, where there are such certificates.
+  public func cheapest(_ certificates: HandshakeClass.Certificates) -> HandshakeClass {
+    extreme(certificates) { $0 < $1 }
+  }
 
-  private func extreme(_ isBetter: (Double, Double) -> Bool) -> HandshakeClass {
+  public func dearest(_ certificates: HandshakeClass.Certificates) -> HandshakeClass {
+    extreme(certificates) { $0 > $1 }
+  }
+
+  private func extreme(
+    _ certificates: HandshakeClass.Certificates, _ isBetter: (Double, Double) -> Bool
+  ) -> HandshakeClass {
     var best = HandshakeClass.tls12Resumed
-    for c in HandshakeClass.each where c != .plain && isBetter(means[c.rawValue], means[best.rawValue]) {
+    for c in HandshakeClass.each
+    where c.comes(of: certificates) && isBetter(means[c.rawValue], means[best.rawValue]) {
       best = c
     }
     return best

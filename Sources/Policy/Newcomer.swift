@@ -28,6 +28,8 @@ public enum Welcome: Hashable, Sendable {
 /// time only if it is cheap. That is as often as it has paid of late, and now and then to see whether it does again.
 struct Newcomers {
   var expected = 0
+  /// The dearest class that the last of them could have been of.
+  var dearest = HandshakeClass.plain
   /// The share of those hoped for that could stay. Nothing is known of a first herd, and were all of it heard, all its
   /// ClientHellos would be on their way before it were.
   private var paid = 0.0
@@ -66,15 +68,21 @@ struct ShowUpRate {
 /// Judging those that have only connected, so that nobody makes or reads a ClientHello in vain.
 extension AdmissionController {
   /// Says whether one is to be heard. Whoever is expected has to `enter`, or its place to be given up by `forget`.
-  public mutating func welcome(listener: Int, isTLS: Bool, patience: Duration, now: MonotonicTime) -> Welcome
-  {
+  ///
+  /// - Parameter certificates: the listener's; nil where it is one in the clear.
+  public mutating func welcome(
+    listener: Int, certificates: HandshakeClass.Certificates?, patience: Duration, now: MonotonicTime
+  ) -> Welcome {
     guard shared.waitingCount < shared.capacity else { return .refused(.roomFull) }
     let deadline = now + patience
-    if hasTime(listener, isTLS ? budget.costs.dearest : .plain, .last(showUp: 1), until: deadline, now) {
-      expect(1, listener, isTLS: isTLS)
+    let dearest = certificates.map(budget.costs.dearest) ?? .plain
+    newcomers[listener].dearest = dearest
+    if hasTime(listener, dearest, .last(showUp: 1), until: deadline, now) {
+      expect(1, listener, isTLS: certificates != nil)
       return .expected
     }
-    guard isTLS, hasTime(listener, budget.costs.cheapest, .last(showUp: 1), until: deadline, now),
+    guard let certificates,
+      hasTime(listener, budget.costs.cheapest(certificates), .last(showUp: 1), until: deadline, now),
       newcomers[listener].hears()
     else {
       return .refused(.tooLong)

@@ -135,7 +135,7 @@ struct HerdWorld {
     guard let hello = plan.hello else { return enter(client, worker, .unknown, since: step, step) }
     let isTLS = handshakeClass(client) != .plain
     let welcome = workers[worker].controller.welcome(
-      listener: 0, isTLS: isTLS, patience: plan.patience, now: Self.time(step))
+      listener: 0, certificates: isTLS ? [.ecdsa, .rsa] : nil, patience: plan.patience, now: Self.time(step))
     switch welcome {
     case .refused:
       unheard += 1

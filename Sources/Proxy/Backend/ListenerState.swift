@@ -9,6 +9,8 @@ public final class ListenerState: Sendable {
   public let settings: Settings.Listener
   /// Known apart from the settings: those are copied to be looked at.
   let isTLS: Bool
+  /// What its certificates lead to; nil on a plain listener.
+  let certificateKinds: HandshakeClass.Certificates?
   /// A block per worker, written by that worker alone.
   let counters: [CounterBlock<ListenerCounter>]
   /// One per worker; nil on a plain listener. A context is used by its worker's thread alone.
@@ -36,6 +38,7 @@ public final class ListenerState: Sendable {
     self.settings = settings
     isTLS = settings.tls != nil
     self.contexts = contexts
+    certificateKinds = (contexts.first ?? nil).map(HandshakeClass.Certificates.init)
     counters = old?.counters ?? (0..<workers).map { _ in CounterBlock() }
     self.number = number
     gate =
@@ -99,4 +102,12 @@ struct CompiledRoute {
   }
 
   private func lowercase(_ byte: UInt8) -> UInt8 { (65...90).contains(byte) ? byte | 0x20 : byte }
+}
+
+extension HandshakeClass.Certificates {
+  init(_ context: TLSContext) {
+    self = context.hasECDSA ? .ecdsa : []
+    // Keys of a third kind are counted there, too.
+    if context.hasRSA || !context.hasECDSA { insert(.rsa) }
+  }
 }

@@ -18,7 +18,8 @@ extension Worker where Engine: ~Copyable {
     // For an orderly end what the client has sent has to be read: closing a socket with bytes unread resets it.
     guard topology.settings.refusal.beforeTLS == .reset else { return .welcome(.unknown) }
     let welcome = admission.welcome(
-      listener: listener.number, isTLS: listener.isTLS, patience: topology.settings.waitingRoom.patience,
+      listener: listener.number, certificates: listener.certificateKinds,
+      patience: topology.settings.waitingRoom.patience,
       now: now)
     switch welcome {
     case .expected: return .welcome(listener.isTLS ? .expected : .expectedInTheClear)
@@ -29,7 +30,8 @@ extension Worker where Engine: ~Copyable {
 
   /// Sets aside what it takes to refuse one in words; nil where none are due, or the budget for them is spent.
   private mutating func words(for listener: ListenerState) -> Greeting? {
-    let handshake = listener.isTLS ? admission.budget.costs[admission.budget.costs.dearest] : 0
+    let costs = admission.budget.costs
+    let handshake = listener.certificateKinds.map { costs[costs.dearest($0)] } ?? 0
     guard canTell(listener, handshake) else { return nil }
     refusals.begin(handshake: handshake, now: now)
     return .toBeTold(nanoseconds: UInt32(clamping: handshake))

@@ -80,7 +80,7 @@ extension Worker where Engine: ~Copyable {
       // OpenSSL tells the client why, with the alert that is due; no crypto comes to that.
       return true
     case .complete(let hello):
-      c.pointee.handshakeClass = classify(hello, c.pointee.listener.contexts[shared.index])
+      c.pointee.handshakeClass = classify(hello, c.pointee.listener)
       return true
     }
   }
@@ -100,14 +100,14 @@ extension Worker where Engine: ~Copyable {
     return bytes.count >= 5 + min(length, ClientHelloScanner.limit - 5)
   }
 
-  private func classify(_ hello: ClientHello, _ context: TLSContext?) -> HandshakeClass {
-    guard let context else { return .plain }
-    let keys = context.ticketKeys
+  private func classify(_ hello: ClientHello, _ listener: ListenerState) -> HandshakeClass {
+    guard let certificates = listener.certificateKinds else { return .plain }
+    let keys = listener.contexts[shared.index]?.ticketKeys
     let isTLS13 = hello.offersTLS13
     let resumes =
       isTLS13
       ? hello.pskTickets.contains { isLive($0, keys) } : hello.ticket.map { isLive($0, keys) } ?? false
-    let isECDSA = context.hasECDSA && (hello.takesECDSA || !context.hasRSA)
+    let isECDSA = certificates.contains(.ecdsa) && (hello.takesECDSA || !certificates.contains(.rsa))
     return HandshakeClass(isTLS13 ? .tls13 : .tls12, isECDSA ? .ecdsa : .rsa, isResumed: resumes)
   }
 
