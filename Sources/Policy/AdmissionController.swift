@@ -22,8 +22,6 @@ public struct AdmissionController: ~Copyable {
   var expected = 0
   /// And of those, for a handshake: only these take the worker's time for them.
   var expectedHandshakes = 0
-  /// How many of them come in time.
-  var showUp = ShowUpRate()
   /// How many have been let in ahead of the oldest, since it was last the oldest's turn.
   var passes = 0
   /// When it was last looked for those that would outlive their patience.
@@ -64,7 +62,7 @@ public struct AdmissionController: ~Copyable {
     guard shared.waitingCount < shared.capacity else { return refuse(.roomFull) }
     let deadline = now + patience
     // The places that are kept are kept from whoever has none: one to be told, or judged by its PROXY header.
-    let last = AdmissionOrder.Standing.last(showUp: showUp.share)
+    let last = AdmissionOrder.Standing.last(showUp: newcomers[listener].showUp.share)
     let isInTime = hasTime(listener, c, newcomer.hasPlace ? .entering : last, until: deadline, now)
     // Where a place has become free meanwhile, nothing is learnt of what being cheap is worth.
     if newcomer == .hoped, !hasTime(listener, newcomers[listener].dearest, last, until: deadline, now) {

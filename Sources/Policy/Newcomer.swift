@@ -28,6 +28,8 @@ public enum Welcome: Hashable, Sendable {
 /// time only if it is cheap. That is as often as it has paid of late, and now and then to see whether it does again.
 struct Newcomers {
   var expected = 0
+  /// How many of them come in time.
+  var showUp = ShowUpRate()
   /// The dearest class that the last of them could have been of.
   var dearest = HandshakeClass.plain
   /// The share of those hoped for that could stay. Nothing is known of a first herd, and were all of it heard, all its
@@ -100,7 +102,7 @@ extension AdmissionController {
 
   mutating func settle(_ newcomer: Newcomer, _ listener: Int, cameInTime: Bool) {
     guard newcomer.hasPlace else { return }
-    showUp.learn(cameInTime)
+    newcomers[listener].showUp.learn(cameInTime)
     expect(-1, listener, isTLS: newcomer == .expected)
   }
 

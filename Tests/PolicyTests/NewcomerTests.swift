@@ -147,6 +147,22 @@ import Testing
     }
   }
 
+  @Test func whoIsSilentAtOneListenerTakesNoPlacesFromThoseOfAnother() {
+    let shared = AdmissionShared(
+      RateLimit(100, burst: 10), workers: 1, capacity: 10_000, returns: ReturnSlots())
+    let gates = (0..<2).map { _ in AdmissionGate(.unlimited, workers: 1) }
+    var controller = AdmissionController(
+      worker: 0, shared: shared, listeners: gates, slots: 10_000,
+      budget: HandshakeBudget(share: nil, now: at(1)))
+    for _ in 0..<1000 {
+      #expect(
+        controller.welcome(listener: 1, certificates: nil, patience: .seconds(2), now: at(1)) == .expected)
+      controller.forget(.expectedInTheClear, listener: 1)
+    }
+    for _ in 0..<210 { #expect(welcome(&controller) == .expected) }
+    #expect(enter(&controller, 300, .tls13ECDSA, as: .unknown) == .refused(.tooLong))
+  }
+
   @Test func whereMostComeInTimeTheirPlacesAreKept() {
     var controller = controller()
     for round in 0..<20 {
