@@ -58,22 +58,29 @@ public struct AdmissionController: ~Copyable {
     _ slot: SlotID, listener: Int, _ c: HandshakeClass, as newcomer: Newcomer = .unknown, patience: Duration,
     now: MonotonicTime
   ) -> Entrance {
-    settle(newcomer, listener, cameInTime: true)
+    settle(newcomer, listener, true)
     guard shared.waitingCount < shared.capacity else { return refuse(.roomFull) }
     let deadline = now + patience
     // The places that are kept are kept from whoever has none: one to be told, or judged by its PROXY header.
     let last = AdmissionOrder.Standing.last(showUp: newcomers[listener].showUp.share)
     let isInTime = hasTime(listener, c, newcomer.hasPlace ? .entering : last, until: deadline, now)
-    // Where a place has become free meanwhile, nothing is learnt of what being cheap is worth.
-    if newcomer == .hoped, !hasTime(listener, newcomers[listener].dearest, last, until: deadline, now) {
-      newcomers[listener].learn(stayed: isInTime)
-    }
+    if newcomer == .hoped { learnOfHoped(listener, c, until: deadline, now) }
     guard isInTime else { return refuse(.tooLong) }
     room.enter(slot, lane: lane(listener, c), now: now, deadline: deadline)
     waiting[c.rawValue] += 1
     shared.process.entered(c)
     listeners[listener].entered(c)
     return .waiting
+  }
+
+  /// By the measure that those hoped for are heard by, which doesn't count on anybody's not coming. Where a place has become
+  /// free meanwhile, nothing is learnt of what being cheap is worth.
+  private mutating func learnOfHoped(
+    _ listener: Int, _ c: HandshakeClass, until deadline: MonotonicTime, _ now: MonotonicTime
+  ) {
+    let last = AdmissionOrder.Standing.last(showUp: 1)
+    guard !hasTime(listener, newcomers[listener].dearest, last, until: deadline, now) else { return }
+    newcomers[listener].learn(stayed: hasTime(listener, c, last, until: deadline, now))
   }
 
   /// Takes out a connection whose client has gone, or that is closed for another reason. False when it

@@ -95,14 +95,16 @@ extension AdmissionController {
   /// How many are expected in this worker.
   public var expectedCount: Int { expected }
 
-  /// Gives up the place that was kept for one that hasn't come in time.
-  public mutating func forget(_ newcomer: Newcomer, listener: Int) {
-    settle(newcomer, listener, cameInTime: false)
-  }
+  /// Gives up the place that was kept for one.
+  public mutating func forget(_ newcomer: Newcomer, listener: Int) { settle(newcomer, listener, nil) }
 
-  mutating func settle(_ newcomer: Newcomer, _ listener: Int, cameInTime: Bool) {
+  /// Gives up the place that was kept for one that has said nothing in time.
+  public mutating func lapse(_ newcomer: Newcomer, listener: Int) { settle(newcomer, listener, false) }
+
+  /// - Parameter cameInTime: nil where that says nothing of others.
+  mutating func settle(_ newcomer: Newcomer, _ listener: Int, _ cameInTime: Bool?) {
     guard newcomer.hasPlace else { return }
-    newcomers[listener].showUp.learn(cameInTime)
+    if let cameInTime { newcomers[listener].showUp.learn(cameInTime) }
     expect(-1, listener, isTLS: newcomer == .expected)
   }
 

@@ -41,7 +41,7 @@ public final class ReturnSlots: Sendable {
   ///
   /// - Parameters:
   ///   - perSecond: the rate at which the refused can be admitted.
-  ///   - from: no slot lies before it: when those that wait already will have been admitted.
+  ///   - from: when those that wait already will have been admitted. No slot lies before it, but for half of the jitter.
   /// - Returns: how long from now, at most the limit. A 503 tells it in whole seconds, rounded up.
   public func reserve(
     perSecond: Double, from: MonotonicTime, now: MonotonicTime,

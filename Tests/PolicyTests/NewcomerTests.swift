@@ -143,7 +143,7 @@ import Testing
       controller.leave(slot(round))
       // No more are heard for that.
       #expect(welcome(&controller) == .refused(.tooLong))
-      for _ in 0..<210 { controller.forget(.expected, listener: 0) }
+      for _ in 0..<210 { controller.lapse(.expected, listener: 0) }
     }
   }
 
@@ -157,10 +157,39 @@ import Testing
     for _ in 0..<1000 {
       #expect(
         controller.welcome(listener: 1, certificates: nil, patience: .seconds(2), now: at(1)) == .expected)
-      controller.forget(.expectedInTheClear, listener: 1)
+      controller.lapse(.expectedInTheClear, listener: 1)
     }
     for _ in 0..<210 { #expect(welcome(&controller) == .expected) }
     #expect(enter(&controller, 300, .tls13ECDSA, as: .unknown) == .refused(.tooLong))
+  }
+
+  @Test func whoGoesOrIsSentAwaySaysNothingOfThoseThatAreSlow() {
+    var controller = controller()
+    for _ in 0..<1000 {
+      #expect(welcome(&controller) == .expected)
+      controller.forget(.expected, listener: 0)
+    }
+    for _ in 0..<210 { #expect(welcome(&controller) == .expected) }
+    #expect(enter(&controller, 300, .tls13ECDSA, as: .unknown) == .refused(.tooLong))
+  }
+
+  @Test func thatOthersAreSilentDoesntHideThatHearingPays() {
+    let shared = AdmissionShared(.unlimited, workers: 1, capacity: 10_000, returns: ReturnSlots())
+    var controller = AdmissionController(
+      worker: 0, shared: shared, listeners: [AdmissionGate(.unlimited, workers: 1)], slots: 10_000,
+      budget: HandshakeBudget(share: 0.1, now: at(1)))
+    for _ in 0..<300 {
+      #expect(welcome(&controller) == .expected)
+      controller.lapse(.expected, listener: 0)
+    }
+    while welcome(&controller) == .expected {}
+    var heard = 0
+    for index in 0..<400 where welcome(&controller) == .hoped {
+      heard += 1
+      #expect(enter(&controller, index, .tls12Resumed, as: .hoped) == .waiting)
+      controller.leave(slot(index))
+    }
+    #expect(heard > 300, "\(heard)")
   }
 
   @Test func whereMostComeInTimeTheirPlacesAreKept() {
@@ -172,7 +201,7 @@ import Testing
       for index in 0..<210 {
         // In the beginning nobody comes.
         if round < 2 {
-          controller.forget(.expected, listener: 0)
+          controller.lapse(.expected, listener: 0)
         } else {
           #expect(enter(&controller, index, .tls13ECDSA, as: .expected) == .waiting)
           controller.leave(slot(index))

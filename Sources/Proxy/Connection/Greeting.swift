@@ -66,6 +66,8 @@ extension Worker where Engine: ~Copyable {
   mutating func stopsExpecting(_ c: ConnectionPointer) -> Bool {
     let deadline = c.pointee.acceptedAt + topology.settings.deadlines.firstByte
     guard isKeptSomething(c), now < deadline else { return false }
+    admission.lapse(c.pointee.newcomer, listener: c.pointee.listener.number)
+    c.pointee.newcomer = .unknown
     endGreeting(c)
     timers.set(c.pointee.id.index, at: deadline)
     return true

@@ -77,7 +77,10 @@ extension Worker where Engine: ~Copyable {
       refuseBeforeTLS(c, .notTLS)
       return false
     case .malformed:
-      // OpenSSL tells the client why, with the alert that is due; no crypto comes to that.
+      // OpenSSL tells the client why, with the alert that is due. It may take what we don't, one that is very long: so
+      // such a client is expected to cost as much as any.
+      c.pointee.handshakeClass =
+        c.pointee.listener.certificateKinds.map(admission.budget.costs.dearest) ?? .plain
       return true
     case .complete(let hello):
       c.pointee.handshakeClass = classify(hello, c.pointee.listener)
