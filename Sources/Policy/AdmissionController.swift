@@ -18,10 +18,8 @@ public struct AdmissionController: ~Copyable {
   var waiting = InlineArray<7, Int> { _ in 0 }
   /// This worker's newcomers, by listener.
   var newcomers: [Newcomers]
-  /// How many of them are expected.
-  var expected = 0
-  /// And of those, for a handshake: only these take the worker's time for them.
-  var expectedHandshakes = 0
+  /// Those of them that are expected for a handshake: only these take the worker's time for them.
+  var expectedHandshakes = Expected()
   /// How many have been let in ahead of the oldest, since it was last the oldest's turn.
   var passes = 0
   /// When it was last looked for those that would outlive their patience.
@@ -62,8 +60,7 @@ public struct AdmissionController: ~Copyable {
     guard shared.waitingCount < shared.capacity else { return refuse(.roomFull) }
     let deadline = now + patience
     // The places that are kept are kept from whoever has none: one to be told, or judged by its PROXY header.
-    let last = AdmissionOrder.Standing.last(showUp: newcomers[listener].showUp.share)
-    let isInTime = hasTime(listener, c, newcomer.hasPlace ? .entering : last, until: deadline, now)
+    let isInTime = hasTime(listener, c, newcomer.hasPlace ? .entering : .late, until: deadline, now)
     if newcomer == .hoped { learnOfHoped(listener, c, until: deadline, now) }
     guard isInTime else { return refuse(.tooLong) }
     room.enter(slot, lane: lane(listener, c), now: now, deadline: deadline)
@@ -78,9 +75,8 @@ public struct AdmissionController: ~Copyable {
   private mutating func learnOfHoped(
     _ listener: Int, _ c: HandshakeClass, until deadline: MonotonicTime, _ now: MonotonicTime
   ) {
-    let last = AdmissionOrder.Standing.last(showUp: 1)
-    guard !hasTime(listener, newcomers[listener].dearest, last, until: deadline, now) else { return }
-    newcomers[listener].learn(stayed: hasTime(listener, c, last, until: deadline, now))
+    guard !hasTime(listener, newcomers[listener].dearest, .last, until: deadline, now) else { return }
+    newcomers[listener].learn(stayed: hasTime(listener, c, .last, until: deadline, now))
   }
 
   /// Takes out a connection whose client has gone, or that is closed for another reason. False when it
@@ -129,12 +125,14 @@ public struct AdmissionController: ~Copyable {
   /// Reserves a slot for one that is refused, and tells how long from now it is.
   ///
   /// They are called back while the room still holds some, so that it never runs empty between.
-  /// - Parameter rounding: what they are told is later than that by so much on average.
+  /// - Parameters:
+  ///   - rounding: what they are told is later than that by so much on average.
+  ///   - soonest: nobody comes earlier. Were slots given from before that, their holders would come all at once then.
   public mutating func reserveReturn(
-    listener: Int, _ c: HandshakeClass, patience: Duration, rounding: Duration = .zero, now: MonotonicTime,
-    using generator: inout some RandomNumberGenerator
+    listener: Int, _ c: HandshakeClass, patience: Duration, rounding: Duration = .zero,
+    soonest: Duration = .zero, now: MonotonicTime, using generator: inout some RandomNumberGenerator
   ) -> Duration {
-    let admitted = expectedAt(listener, c, .entering, now)
+    let admitted = max(expectedAt(listener, c, .entering, now), now + soonest)
     let early = min(
       (patience / 2 + rounding).clampedNanoseconds, admitted.since(now).clampedNanoseconds)
     let from =
@@ -197,7 +195,7 @@ public struct AdmissionController: ~Copyable {
     guard c != .plain else { return now }
     let interval = handshakeDelay.interval(now)
     guard interval >= 1 else { return now }
-    let uncounted = standing.uncounted(expected: expectedHandshakes)
+    let uncounted = standing.uncounted(expectedHandshakes)
     let place = AdmissionOrder.place(of: c, budget.costs, uncounted: uncounted) {
       $0 == .plain ? 0 : waiting[$0.rawValue]
     }
@@ -225,7 +223,7 @@ public struct AdmissionController: ~Copyable {
       if budget.costs[other] <= own { notDearer += nanoseconds }
     }
     return min(all, notDearer + notDearer / UInt64(AdmissionOrder.passes))
-      + UInt64(standing.uncounted(expected: expectedHandshakes)) * own
+      + UInt64(standing.uncounted(expectedHandshakes)) * own
   }
 
   /// How many of those that are refused can be admitted in a second: the least of all budgets.

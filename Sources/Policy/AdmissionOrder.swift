@@ -10,15 +10,18 @@ enum AdmissionOrder {
     case waiting
     /// At its door.
     case entering
-    /// Behind those that are expected, too, of whom such a share can be relied on.
-    case last(showUp: Double)
+    /// Behind as many of those that are expected, too, as can be relied on.
+    case late
+    /// Behind all of them.
+    case last
 
     /// How many come before it, itself included, that aren't counted in the room.
-    func uncounted(expected: Int) -> Int {
+    func uncounted(_ expected: Expected) -> Int {
       switch self {
       case .waiting: 0
       case .entering: 1
-      case .last(let showUp): 1 + Int((Double(expected) * showUp).rounded(.up))
+      case .late: 1 + expected.relied
+      case .last: 1 + expected.count
       }
     }
   }

@@ -27,9 +27,11 @@ public enum Welcome: Hashable, Sendable {
 /// Of one listener and worker: how many are expected, and how often it is worth to hear somebody for whom there is
 /// time only if it is cheap. That is as often as it has paid of late, and now and then to see whether it does again.
 struct Newcomers {
-  var expected = 0
+  private(set) var expected = Expected()
+  /// Those of them that a handshake is due to. A reload may have changed what the listener is since others came.
+  private(set) var expectedHandshakes = Expected()
   /// How many of them come in time.
-  var showUp = ShowUpRate()
+  private var showUp = ShowUpRate()
   /// The dearest class that the last of them could have been of.
   var dearest = HandshakeClass.plain
   /// The share of those hoped for that could stay. Nothing is known of a first herd, and were all of it heard, all its
@@ -48,6 +50,17 @@ struct Newcomers {
     guard credit >= 1 else { return false }
     credit -= 1
     return true
+  }
+
+  mutating func learn(cameInTime: Bool) { showUp.learn(cameInTime) }
+
+  /// One more or less is expected, or none and another share of them comes in time. Returns by how much that changes both.
+  mutating func expect(_ more: Int, handshakes: Int) -> (all: Expected, handshakes: Expected) {
+    let before = (expected, expectedHandshakes)
+    expected = Expected(expected.count + more, share: showUp.share)
+    expectedHandshakes = Expected(expectedHandshakes.count + handshakes, share: showUp.share)
+    assert(expectedHandshakes.count >= 0 && expectedHandshakes.count <= expected.count)
+    return (expected - before.0, expectedHandshakes - before.1)
   }
 
   mutating func learn(stayed: Bool) { paid += ((stayed ? 1 : 0) - paid) * Self.weight }
@@ -79,12 +92,12 @@ extension AdmissionController {
     let deadline = now + patience
     let dearest = certificates.map(budget.costs.dearest) ?? .plain
     newcomers[listener].dearest = dearest
-    if hasTime(listener, dearest, .last(showUp: 1), until: deadline, now) {
+    if hasTime(listener, dearest, .last, until: deadline, now) {
       expect(1, listener, isTLS: certificates != nil)
       return .expected
     }
     guard let certificates,
-      hasTime(listener, budget.costs.cheapest(certificates), .last(showUp: 1), until: deadline, now),
+      hasTime(listener, budget.costs.cheapest(certificates), .last, until: deadline, now),
       newcomers[listener].hears()
     else {
       return .refused(.tooLong)
@@ -93,7 +106,7 @@ extension AdmissionController {
   }
 
   /// How many are expected in this worker.
-  public var expectedCount: Int { expected }
+  public var expectedCount: Int { newcomers.reduce(0) { $0 + $1.expected.count } }
 
   /// Gives up the place that was kept for one.
   public mutating func forget(_ newcomer: Newcomer, listener: Int) { settle(newcomer, listener, nil) }
@@ -104,17 +117,14 @@ extension AdmissionController {
   /// - Parameter cameInTime: nil where that says nothing of others.
   mutating func settle(_ newcomer: Newcomer, _ listener: Int, _ cameInTime: Bool?) {
     guard newcomer.hasPlace else { return }
-    if let cameInTime { newcomers[listener].showUp.learn(cameInTime) }
+    if let cameInTime { newcomers[listener].learn(cameInTime: cameInTime) }
     expect(-1, listener, isTLS: newcomer == .expected)
   }
 
   private mutating func expect(_ more: Int, _ listener: Int, isTLS: Bool) {
-    shared.process.expect(more)
-    listeners[listener].expect(more)
-    newcomers[listener].expected += more
-    expected += more
-    if isTLS { expectedHandshakes += more }
-    assert(newcomers[listener].expected >= 0)
-    assert(expectedHandshakes >= 0 && expectedHandshakes <= expected)
+    let change = newcomers[listener].expect(more, handshakes: isTLS ? more : 0)
+    shared.process.expect(change.all)
+    listeners[listener].expect(change.all)
+    expectedHandshakes += change.handshakes
   }
 }

@@ -101,6 +101,22 @@ import Testing
     #expect(world.refusedAgain <= 400, "\(world.refusedAgain) of 20,000")
   }
 
+  /// Nobody is held for less than a second, and a room of half a second doesn't take all of those whose slots were sooner.
+  @Test(arguments: [1, 2, 8]) func theHeldReturnToAShortRoomAsALineToo(workers: Int) {
+    var plan = HerdWorld.Plan()
+    (plan.habit, plan.patience) = (.held, .milliseconds(500))
+    let seed = UInt64.random(in: 0...9_999_999)
+    var world = HerdWorld(plan, workers: workers, seed: seed)
+    world.run()
+    print("\(#function): seed \(seed), \(workers) workers: refused again \(world.refusedAgain)")
+    print("admitted \(world.perSecond), returned \(HerdWorld.perSecond(world.returns))")
+    #expect(world.isIn)
+    #expect(world.refusedAgain <= 20, "\(world.refusedAgain) of 5000")
+    for count in world.perSecond.dropFirst(2).dropLast(2) {
+      #expect((490...510).contains(count), "\(world.perSecond)")
+    }
+  }
+
   /// Classes, several workers, and other settings in the middle: a rate where there was none, and half of the
   /// handshakes' share.
   @Test(arguments: [2, 4]) func aStormOfManyClassesOutlivesAReload(workers: Int) {

@@ -214,7 +214,8 @@ struct HerdWorld {
     refusals += 1
     if clients[client].attempts > 1 { refusedAgain += 1 }
     let told = workers[worker].controller.reserveReturn(
-      listener: 0, handshakeClass(client), patience: plan.patience, now: Self.time(step), using: &generator)
+      listener: 0, handshakeClass(client), patience: plan.patience,
+      soonest: plan.habit == .held ? HoldRoom.shortest : .zero, now: Self.time(step), using: &generator)
     comeAgain(client, step, told: told)
   }
 

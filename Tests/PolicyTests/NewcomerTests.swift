@@ -161,6 +161,69 @@ import Testing
     }
     for _ in 0..<210 { #expect(welcome(&controller) == .expected) }
     #expect(enter(&controller, 300, .tls13ECDSA, as: .unknown) == .refused(.tooLong))
+    // Not even one of their own listener: whoever is expected at the first comes in time.
+    let late = controller.enter(slot(301), listener: 1, .plain, patience: .seconds(2), now: at(1))
+    #expect(late == .refused(.tooLong))
+  }
+
+  @Test func whoIsSilentAtOneListenerKeepsNobodyOutOfAnother() {
+    let shared = AdmissionShared(
+      RateLimit(100, burst: 10), workers: 1, capacity: 10_000, returns: ReturnSlots())
+    let gates = (0..<2).map { _ in AdmissionGate(.unlimited, workers: 1) }
+    var controller = AdmissionController(
+      worker: 0, shared: shared, listeners: gates, slots: 10_000,
+      budget: HandshakeBudget(share: nil, now: at(1)))
+    for _ in 0..<3 {
+      for _ in 0..<210 { #expect(welcome(&controller) == .expected) }
+      for _ in 0..<210 { controller.lapse(.expected, listener: 0) }
+    }
+    for _ in 0..<210 { #expect(welcome(&controller) == .expected) }
+    // Judged by its PROXY header.
+    let honest = controller.enter(slot(1), listener: 1, .plain, patience: .seconds(2), now: at(1))
+    #expect(honest == .waiting)
+  }
+
+  @Test func whoIsSilentAtOneWorkerKeepsNobodyOutOfAnother() {
+    let shared = AdmissionShared(
+      RateLimit(100, burst: 10), workers: 2, capacity: 1000, returns: ReturnSlots())
+    let gates = (0..<2).map { _ in AdmissionGate(RateLimit(100, burst: 10), workers: 2) }
+    func make(_ worker: Int) -> AdmissionController {
+      AdmissionController(
+        worker: worker, shared: shared, listeners: gates, slots: 1000,
+        budget: HandshakeBudget(share: nil, now: at(1)))
+    }
+    var one = make(0)
+    var other = make(1)
+    for _ in 0..<3 {
+      for _ in 0..<210 { #expect(welcome(&one, isTLS: false) == .expected) }
+      for _ in 0..<210 { one.lapse(.expectedInTheClear, listener: 0) }
+    }
+    for _ in 0..<210 { #expect(welcome(&one, isTLS: false) == .expected) }
+    #expect(enter(&other, 1, .plain, as: .unknown) == .waiting)
+    #expect(other.enter(slot(2), listener: 1, .plain, patience: .seconds(2), now: at(1)) == .waiting)
+    // Nothing stays behind of those that have gone.
+    for _ in 0..<210 { one.forget(.expectedInTheClear, listener: 0) }
+    #expect(shared.process.expectedCount == 0)
+    for _ in 0..<208 { #expect(welcome(&other, isTLS: false) == .expected) }
+    #expect(welcome(&other, isTLS: false) == .refused(.tooLong))
+    #expect(enter(&other, 3, .plain, as: .unknown) == .refused(.tooLong))
+  }
+
+  /// Those that a handshake was due to when they came are counted so until they have gone.
+  @Test func aListenerThatNoLongerSpeaksTLSHasBothKinds() {
+    let shared = AdmissionShared(.unlimited, workers: 1, capacity: 10_000, returns: ReturnSlots())
+    var controller = AdmissionController(
+      worker: 0, shared: shared, listeners: [AdmissionGate(.unlimited, workers: 1)], slots: 10_000,
+      budget: HandshakeBudget(share: 0.1, now: at(1)))
+    var handshakes = 0
+    while welcome(&controller) == .expected { handshakes += 1 }
+    for _ in 0..<500 { #expect(welcome(&controller, isTLS: false) == .expected) }
+    for _ in 0..<500 { controller.lapse(.expectedInTheClear, listener: 0) }
+    for _ in 0..<handshakes { controller.lapse(.expected, listener: 0) }
+    #expect(controller.expectedCount == 0)
+    var again = 0
+    while welcome(&controller) == .expected { again += 1 }
+    #expect(again == handshakes)
   }
 
   @Test func whoGoesOrIsSentAwaySaysNothingOfThoseThatAreSlow() {

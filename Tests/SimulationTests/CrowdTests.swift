@@ -113,6 +113,8 @@ import Testing
     var storm = Storm(readable: .hold1013)
     storm.settings.limits.connectionRate = Rate(5000)
     storm.settings.waitingRoom.capacity = 1
+    // So long that they are called back as soon as anybody is.
+    storm.settings.waitingRoom.patience = .seconds(3)
     storm.settings.refusal.hold.connections = 2 * Self.count
     storm.settings.refusal.cpu = 1
     var simulation = makeWorld(seed) { _ in }

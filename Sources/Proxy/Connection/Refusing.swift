@@ -97,10 +97,11 @@ extension Worker where Engine: ~Copyable {
 
   private mutating func reserveReturn(_ c: ConnectionPointer) {
     guard !c.pointee.hasEarlierSlot else { return }
+    let isHeld = topology.settings.refusal.readable == .hold1013
     let away = admission.reserveReturn(
       listener: c.pointee.listener.number, c.pointee.handshakeClass,
       patience: topology.settings.waitingRoom.patience,
-      rounding: topology.settings.refusal.readable == .hold1013 ? .zero : .milliseconds(500), now: now,
+      rounding: isHeld ? .zero : .milliseconds(500), soonest: isHeld ? HoldRoom.shortest : .zero, now: now,
       using: &random)
     c.pointee.returnSlot = now + away
   }
