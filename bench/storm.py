@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 
-from lab import herds, loads, machine, material, proxies, report
+from lab import admissions, herds, loads, machine, material, proxies, report
 from lab.loads import Manner
 
 
@@ -68,12 +68,18 @@ class Storm:
     def limit(self, index, name):
         """The herd against a limiter."""
         o, limiter = self.options, herds.limiters(self.options.refusal_cpu)[name]
-        with self.running(index, name, limiter.proxy, limiter.extra(o.rate, o.patience or o.timeout)) as one:
+        extra, stats = limiter.extra(o.rate, o.patience or o.timeout), os.path.join(self.folder, f"{name}.sock")
+        is_ours = "tidegate" in extra
+        if is_ours:
+            extra["tidegate"] += f"\nadmin: {{stats_socket: {{path: {stats}}}}}"
+        with self.running(index, name, limiter.proxy, extra) as one:
             first_upgrade = time.monotonic()
             calm_cost = self.cost_of_admission(one)
             before, begin = one.cpu_seconds(), time.monotonic() - first_upgrade
+            watch = admissions.Admissions(stats) if is_ours else None
             seen = self.herd(one).reports()
             used = one.cpu_seconds() - before
+            counted = watch.end() if watch else []
             backend = one.end_backend()
         total = seen["total"]
         refused = herds.refused(total)
@@ -84,11 +90,12 @@ class Storm:
         self.rows.append([
             name, admitted, f"{seen['all_in_seconds']:.1f}", f"{herds.goodput_min(seen['per_second'], o.rate):.2f}",
             f"{herds.worst_at_backend(backend['upgraded_per_second'], begin) / o.rate:.2f}",
+            f"{herds.worst_of_whole(counted) / o.rate:.2f}" if counted else "-",
             f"{herds.in_by_the_ideal_time(seen, o.rate):.0f}",
             refused, total["timeouts"], in_vain, f"{seen['attempts_per_success']:.2f}",
             f"{seen['attempt_p99_ms']:.0f}", f"{used:.2f}", f"{per_refusal:.1f}" if per_refusal else "-",
         ])
-        self.details.append({"limiter": name, "cpu_seconds": used, "backend": backend, **seen})
+        self.details.append({"limiter": name, "cpu_seconds": used, "backend": backend, "counted": counted, **seen})
 
     def cost_of_admission(self, one):
         """CPU seconds per client that comes when there is room, at a pace a little below the limit.
@@ -183,7 +190,7 @@ STRAIGHT = 100
 WARM_UP = 40
 
 TITLES = {
-    "limit": ["limiter", "admitted", "all in, s", "worst second / rate", "the same, at the backend", "in by the ideal time, %",
+    "limit": ["limiter", "admitted", "all in, s", "worst second / rate", "the same, at the backend", "by the proxy's count", "in by the ideal time, %",
               "refused", "timeouts", "admitted in vain",
               "attempts each", "attempt p99, ms", "CPU, s", "us CPU per refusal"],
     "calm": ["proxy", "p99 at rest, ms", "p99 in the storm, ms", "ratio", "p99 of the median second, ms", "ratio",

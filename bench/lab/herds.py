@@ -119,12 +119,17 @@ def refused(total):
 
 def goodput_min(per_second, rate):
     """The worst whole second's share of the rate, from the second one (a burst may come before) until all are in."""
-    whole = [second["admitted"] for second in per_second][1:-1]
+    return worst_of_whole([second["admitted"] for second in per_second]) / rate
+
+
+def worst_of_whole(admitted):
+    """The least of these, without the first, which a burst may be in, and what comes to the end of the herd."""
+    whole = list(admitted[1:-1])
     while whole and whole[-1] == 0:
         whole.pop()
     # The second in which the last ones come isn't a whole one.
     whole = whole[:-1] if len(whole) > 1 else whole
-    return min(whole, default=0) / rate
+    return min(whole, default=0)
 
 
 def worst_at_backend(upgraded_per_second, begin):
