@@ -56,11 +56,13 @@ public struct AdmissionController: ~Copyable {
     _ slot: SlotID, listener: Int, _ c: HandshakeClass, as newcomer: Newcomer = .unknown, patience: Duration,
     now: MonotonicTime
   ) -> Entrance {
-    settle(newcomer, listener, true)
+    settle(newcomer, listener, cameInTime: true)
     guard shared.waitingCount < shared.capacity else { return refuse(.roomFull) }
     let deadline = now + patience
-    // The places that are kept are kept from whoever has none: one to be told, or judged by its PROXY header.
-    let isInTime = hasTime(listener, c, newcomer.hasPlace ? .entering : .late, until: deadline, now)
+    let isInTime =
+      newcomer.hasPlace
+      ? hasTime(listener, c, .entering, until: deadline, now)
+      : hasTimeBehindExpected(listener, c, patience: patience, now)
     if newcomer == .hoped { learnOfHoped(listener, c, until: deadline, now) }
     guard isInTime else { return refuse(.tooLong) }
     room.enter(slot, lane: lane(listener, c), now: now, deadline: deadline)
@@ -68,6 +70,18 @@ public struct AdmissionController: ~Copyable {
     shared.process.entered(c)
     listeners[listener].entered(c)
     return .waiting
+  }
+
+  /// The places that are kept are kept from whoever has none: one to be told, slow, or judged by its PROXY header. Not all of
+  /// the expected come; but that is counted on only where the room would soon run empty, or those that are judged at the
+  /// accept, behind all of the expected, would find it full of such as aren't.
+  private mutating func hasTimeBehindExpected(
+    _ listener: Int, _ c: HandshakeClass, patience: Duration, _ now: MonotonicTime
+  ) -> Bool {
+    let deadline = now + patience
+    if hasTime(listener, c, .last, until: deadline, now) { return true }
+    return expectedAt(listener, c, .entering, now) <= now + patience / 4
+      && hasTime(listener, c, .late, until: deadline, now)
   }
 
   /// By the measure that those hoped for are heard by, which doesn't count on anybody's not coming. Where a place has become

@@ -52,7 +52,8 @@ struct Newcomers {
     return true
   }
 
-  mutating func learn(cameInTime: Bool) { showUp.learn(cameInTime) }
+  /// - Parameter weight: from 0 to 1.
+  mutating func learn(cameInTime: Bool, weight: Double) { showUp.learn(cameInTime, weight) }
 
   /// One more or less is expected, or none and another share of them comes in time. Returns by how much that changes both.
   mutating func expect(_ more: Int, handshakes: Int) -> (all: Expected, handshakes: Expected) {
@@ -75,8 +76,8 @@ struct ShowUpRate {
   private static let weight = 1.0 / 64
   private static let least = 1.0 / 16
 
-  mutating func learn(_ came: Bool) {
-    share = max(Self.least, share + ((came ? 1 : 0) - share) * Self.weight)
+  mutating func learn(_ came: Bool, _ weight: Double) {
+    share = max(Self.least, share + ((came ? 1 : 0) - share) * Self.weight * weight)
   }
 }
 
@@ -108,16 +109,17 @@ extension AdmissionController {
   /// How many are expected in this worker.
   public var expectedCount: Int { newcomers.reduce(0) { $0 + $1.expected.count } }
 
-  /// Gives up the place that was kept for one.
-  public mutating func forget(_ newcomer: Newcomer, listener: Int) { settle(newcomer, listener, nil) }
+  /// Gives up the place that was kept for one that hasn't said what it is.
+  ///
+  /// - Parameter kept: for what part, from 0 to 1, of the time for which one is kept at most. Those that go at once say nothing
+  ///   of others; those that go, or drip, just before it is over have kept others out as if they had stayed.
+  public mutating func forget(_ newcomer: Newcomer, listener: Int, kept: Double) {
+    settle(newcomer, listener, cameInTime: false, weight: kept)
+  }
 
-  /// Gives up the place that was kept for one that has said nothing in time.
-  public mutating func lapse(_ newcomer: Newcomer, listener: Int) { settle(newcomer, listener, false) }
-
-  /// - Parameter cameInTime: nil where that says nothing of others.
-  mutating func settle(_ newcomer: Newcomer, _ listener: Int, _ cameInTime: Bool?) {
+  mutating func settle(_ newcomer: Newcomer, _ listener: Int, cameInTime: Bool, weight: Double = 1) {
     guard newcomer.hasPlace else { return }
-    if let cameInTime { newcomers[listener].learn(cameInTime: cameInTime) }
+    newcomers[listener].learn(cameInTime: cameInTime, weight: weight)
     expect(-1, listener, isTLS: newcomer == .expected)
   }
 

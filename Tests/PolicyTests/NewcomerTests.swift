@@ -42,7 +42,7 @@ import Testing
     // One says what it is, and has its place; one has gone.
     #expect(enter(&controller, 0, .plain, as: .expectedInTheClear) == .waiting)
     #expect(welcome(&controller, isTLS: false) == .refused(.tooLong))
-    controller.forget(.expectedInTheClear, listener: 0)
+    controller.forget(.expectedInTheClear, listener: 0, kept: 0)
     #expect(controller.expectedCount == 208)
     #expect(welcome(&controller, isTLS: false) == .expected)
     #expect(welcome(&controller, isTLS: false) == .refused(.tooLong))
@@ -143,7 +143,7 @@ import Testing
       controller.leave(slot(round))
       // No more are heard for that.
       #expect(welcome(&controller) == .refused(.tooLong))
-      for _ in 0..<210 { controller.lapse(.expected, listener: 0) }
+      for _ in 0..<210 { controller.forget(.expected, listener: 0, kept: 1) }
     }
   }
 
@@ -157,7 +157,7 @@ import Testing
     for _ in 0..<1000 {
       #expect(
         controller.welcome(listener: 1, certificates: nil, patience: .seconds(2), now: at(1)) == .expected)
-      controller.lapse(.expectedInTheClear, listener: 1)
+      controller.forget(.expectedInTheClear, listener: 1, kept: 1)
     }
     for _ in 0..<210 { #expect(welcome(&controller) == .expected) }
     #expect(enter(&controller, 300, .tls13ECDSA, as: .unknown) == .refused(.tooLong))
@@ -175,7 +175,7 @@ import Testing
       budget: HandshakeBudget(share: nil, now: at(1)))
     for _ in 0..<3 {
       for _ in 0..<210 { #expect(welcome(&controller) == .expected) }
-      for _ in 0..<210 { controller.lapse(.expected, listener: 0) }
+      for _ in 0..<210 { controller.forget(.expected, listener: 0, kept: 1) }
     }
     for _ in 0..<210 { #expect(welcome(&controller) == .expected) }
     // Judged by its PROXY header.
@@ -196,13 +196,13 @@ import Testing
     var other = make(1)
     for _ in 0..<3 {
       for _ in 0..<210 { #expect(welcome(&one, isTLS: false) == .expected) }
-      for _ in 0..<210 { one.lapse(.expectedInTheClear, listener: 0) }
+      for _ in 0..<210 { one.forget(.expectedInTheClear, listener: 0, kept: 1) }
     }
     for _ in 0..<210 { #expect(welcome(&one, isTLS: false) == .expected) }
     #expect(enter(&other, 1, .plain, as: .unknown) == .waiting)
     #expect(other.enter(slot(2), listener: 1, .plain, patience: .seconds(2), now: at(1)) == .waiting)
     // Nothing stays behind of those that have gone.
-    for _ in 0..<210 { one.forget(.expectedInTheClear, listener: 0) }
+    for _ in 0..<210 { one.forget(.expectedInTheClear, listener: 0, kept: 0) }
     #expect(shared.process.expectedCount == 0)
     for _ in 0..<208 { #expect(welcome(&other, isTLS: false) == .expected) }
     #expect(welcome(&other, isTLS: false) == .refused(.tooLong))
@@ -218,8 +218,8 @@ import Testing
     var handshakes = 0
     while welcome(&controller) == .expected { handshakes += 1 }
     for _ in 0..<500 { #expect(welcome(&controller, isTLS: false) == .expected) }
-    for _ in 0..<500 { controller.lapse(.expectedInTheClear, listener: 0) }
-    for _ in 0..<handshakes { controller.lapse(.expected, listener: 0) }
+    for _ in 0..<500 { controller.forget(.expectedInTheClear, listener: 0, kept: 1) }
+    for _ in 0..<handshakes { controller.forget(.expected, listener: 0, kept: 1) }
     #expect(controller.expectedCount == 0)
     var again = 0
     while welcome(&controller) == .expected { again += 1 }
@@ -230,7 +230,7 @@ import Testing
     var controller = controller()
     for _ in 0..<1000 {
       #expect(welcome(&controller) == .expected)
-      controller.forget(.expected, listener: 0)
+      controller.forget(.expected, listener: 0, kept: 0)
     }
     for _ in 0..<210 { #expect(welcome(&controller) == .expected) }
     #expect(enter(&controller, 300, .tls13ECDSA, as: .unknown) == .refused(.tooLong))
@@ -243,7 +243,7 @@ import Testing
       budget: HandshakeBudget(share: 0.1, now: at(1)))
     for _ in 0..<300 {
       #expect(welcome(&controller) == .expected)
-      controller.lapse(.expected, listener: 0)
+      controller.forget(.expected, listener: 0, kept: 1)
     }
     while welcome(&controller) == .expected {}
     var heard = 0
@@ -264,7 +264,7 @@ import Testing
       for index in 0..<210 {
         // In the beginning nobody comes.
         if round < 2 {
-          controller.lapse(.expected, listener: 0)
+          controller.forget(.expected, listener: 0, kept: 1)
         } else {
           #expect(enter(&controller, index, .tls13ECDSA, as: .expected) == .waiting)
           controller.leave(slot(index))
@@ -294,7 +294,7 @@ import Testing
     let gate = AdmissionGate(RateLimit(100, burst: 10), workers: 1)
     for _ in 0..<210 { #expect(welcome(&controller, isTLS: false) == .expected) }
     controller.reload(listeners: [gate], handshakeShare: nil, now: at(1))
-    for _ in 0..<210 { controller.forget(.expectedInTheClear, listener: 0) }
+    for _ in 0..<210 { controller.forget(.expectedInTheClear, listener: 0, kept: 0) }
     #expect(gate.expectedCount == 0 && controller.expectedCount == 0)
     #expect(welcome(&controller, isTLS: false) == .expected)
   }

@@ -50,24 +50,23 @@ extension Worker where Engine: ~Copyable {
   /// How long it may be until a newcomer's first byte comes, or is looked at that it hasn't.
   func firstLook(_ c: ConnectionPointer) -> Duration {
     let deadline = topology.settings.deadlines.firstByte
-    guard isKeptSomething(c) else { return deadline }
-    return min(deadline, topology.settings.waitingRoom.patience / Self.placeIsKept)
+    return isKeptSomething(c) ? placeIsKept : deadline
   }
 
   private func isKeptSomething(_ c: ConnectionPointer) -> Bool {
     c.pointee.newcomer.hasPlace || c.pointee.isToBeTold
   }
 
-  /// A place, or words, are kept for whom says what it is within this part of its patience: who says nothing would keep
+  /// A place, or words, are kept for whom says what it is within a part of its patience: who says nothing would keep
   /// others out of the one, and leave none of the other.
-  private static var placeIsKept: Int { 4 }
+  private var placeIsKept: Duration {
+    min(topology.settings.deadlines.firstByte, topology.settings.waitingRoom.patience / 4)
+  }
 
   /// True when one has said nothing for too long to have a place or words kept for it, but may still come.
   mutating func stopsExpecting(_ c: ConnectionPointer) -> Bool {
     let deadline = c.pointee.acceptedAt + topology.settings.deadlines.firstByte
     guard isKeptSomething(c), now < deadline else { return false }
-    admission.lapse(c.pointee.newcomer, listener: c.pointee.listener.number)
-    c.pointee.newcomer = .unknown
     endGreeting(c)
     timers.set(c.pointee.id.index, at: deadline)
     return true
@@ -75,8 +74,12 @@ extension Worker where Engine: ~Copyable {
 
   /// What was kept for one until it has said what it is goes back: its place, and the words.
   mutating func endGreeting(_ c: ConnectionPointer) {
-    admission.forget(c.pointee.newcomer, listener: c.pointee.listener.number)
-    c.pointee.newcomer = .unknown
+    if c.pointee.newcomer.hasPlace {
+      admission.forget(
+        c.pointee.newcomer, listener: c.pointee.listener.number,
+        kept: min(1, now.since(c.pointee.acceptedAt) / placeIsKept))
+      c.pointee.newcomer = .unknown
+    }
     guard c.pointee.isToBeTold else { return }
     refusals.giveBack(nanoseconds: UInt64(c.pointee.wordsPaid), now: now)
     endWords(c)
