@@ -51,12 +51,13 @@ public struct AdmissionController: ~Copyable {
   /// - Parameters:
   ///   - listener: index into the listeners' gates.
   ///   - newcomer: what was held of it before it had said what it is. No longer.
+  ///   - kept: for what part, from 0 to 1, of the time for which a place is kept at most.
   ///   - patience: how long it may be from now until the server's part of its handshake is over.
   public mutating func enter(
-    _ slot: SlotID, listener: Int, _ c: HandshakeClass, as newcomer: Newcomer = .unknown, patience: Duration,
-    now: MonotonicTime
+    _ slot: SlotID, listener: Int, _ c: HandshakeClass, as newcomer: Newcomer = .unknown, kept: Double = 1,
+    patience: Duration, now: MonotonicTime
   ) -> Entrance {
-    settle(newcomer, listener, cameInTime: true)
+    settle(newcomer, listener, cameInTime: true, kept)
     guard shared.waitingCount < shared.capacity else { return refuse(.roomFull) }
     let deadline = now + patience
     let isInTime =

@@ -42,6 +42,7 @@ struct Newcomers {
   private static let weight = 1.0 / 16
   /// One in so many is heard when that has never paid.
   private static let leastShare = 1.0 / 16
+  private static let leastWeight = 1.0 / 16
   /// Where a quarter could stay, everyone is heard.
   private static let generosity = 4.0
 
@@ -52,8 +53,10 @@ struct Newcomers {
     return true
   }
 
-  /// - Parameter weight: from 0 to 1.
-  mutating func learn(cameInTime: Bool, weight: Double) { showUp.learn(cameInTime, weight) }
+  /// Each weighs as much as it is to be found among the expected. But clients that are quick are learnt from too.
+  mutating func learn(cameInTime: Bool, kept: Double) {
+    showUp.learn(cameInTime, cameInTime ? max(kept, Self.leastWeight) : kept)
+  }
 
   /// One more or less is expected, or none and another share of them comes in time. Returns by how much that changes both.
   mutating func expect(_ more: Int, handshakes: Int) -> (all: Expected, handshakes: Expected) {
@@ -114,12 +117,12 @@ extension AdmissionController {
   /// - Parameter kept: for what part, from 0 to 1, of the time for which one is kept at most. Those that go at once say nothing
   ///   of others; those that go, or drip, just before it is over have kept others out as if they had stayed.
   public mutating func forget(_ newcomer: Newcomer, listener: Int, kept: Double) {
-    settle(newcomer, listener, cameInTime: false, weight: kept)
+    settle(newcomer, listener, cameInTime: false, kept)
   }
 
-  mutating func settle(_ newcomer: Newcomer, _ listener: Int, cameInTime: Bool, weight: Double = 1) {
+  mutating func settle(_ newcomer: Newcomer, _ listener: Int, cameInTime: Bool, _ kept: Double) {
     guard newcomer.hasPlace else { return }
-    newcomers[listener].learn(cameInTime: cameInTime, weight: weight)
+    newcomers[listener].learn(cameInTime: cameInTime, kept: kept)
     expect(-1, listener, isTLS: newcomer == .expected)
   }
 

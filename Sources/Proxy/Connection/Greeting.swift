@@ -63,6 +63,9 @@ extension Worker where Engine: ~Copyable {
     min(topology.settings.deadlines.firstByte, topology.settings.waitingRoom.patience / 4)
   }
 
+  /// For what part of that time a place has been kept for this one.
+  func placeKept(_ c: ConnectionPointer) -> Double { min(1, now.since(c.pointee.acceptedAt) / placeIsKept) }
+
   /// True when one has said nothing for too long to have a place or words kept for it, but may still come.
   mutating func stopsExpecting(_ c: ConnectionPointer) -> Bool {
     let deadline = c.pointee.acceptedAt + topology.settings.deadlines.firstByte
@@ -75,9 +78,7 @@ extension Worker where Engine: ~Copyable {
   /// What was kept for one until it has said what it is goes back: its place, and the words.
   mutating func endGreeting(_ c: ConnectionPointer) {
     if c.pointee.newcomer.hasPlace {
-      admission.forget(
-        c.pointee.newcomer, listener: c.pointee.listener.number,
-        kept: min(1, now.since(c.pointee.acceptedAt) / placeIsKept))
+      admission.forget(c.pointee.newcomer, listener: c.pointee.listener.number, kept: placeKept(c))
       c.pointee.newcomer = .unknown
     }
     guard c.pointee.isToBeTold else { return }
