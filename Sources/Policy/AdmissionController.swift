@@ -18,8 +18,10 @@ public struct AdmissionController: ~Copyable {
   var waiting = InlineArray<7, Int> { _ in 0 }
   /// This worker's newcomers, by listener.
   var newcomers: [Newcomers]
-  /// Those of them that are expected for a handshake: only these take the worker's time for them.
-  var expectedHandshakes = Expected()
+  /// How many of them are expected.
+  var expected = 0
+  /// And of those, for a handshake: only these take the worker's time for them.
+  var expectedHandshakes = 0
   /// How many have been let in ahead of the oldest, since it was last the oldest's turn.
   var passes = 0
   /// When it was last looked for those that would outlive their patience.
@@ -51,21 +53,19 @@ public struct AdmissionController: ~Copyable {
   /// - Parameters:
   ///   - listener: index into the listeners' gates.
   ///   - newcomer: what was held of it before it had said what it is. No longer.
-  ///   - kept: for what part, from 0 to 1, of the time for which a place is kept at most.
   ///   - patience: how long it may be from now until the server's part of its handshake is over.
   public mutating func enter(
-    _ slot: SlotID, listener: Int, _ c: HandshakeClass, as newcomer: Newcomer = .unknown, kept: Double = 1,
-    patience: Duration, now: MonotonicTime
+    _ slot: SlotID, listener: Int, _ c: HandshakeClass, as newcomer: Newcomer = .unknown, patience: Duration,
+    now: MonotonicTime
   ) -> Entrance {
-    settle(newcomer, listener, cameInTime: true, kept)
+    forget(newcomer, listener: listener)
     guard shared.waitingCount < shared.capacity else { return refuse(.roomFull) }
     let deadline = now + patience
-    let isInTime =
-      newcomer.hasPlace
-      ? hasTime(listener, c, .entering, until: deadline, now)
-      : hasTimeBehindExpected(listener, c, patience: patience, now)
     if newcomer == .hoped { learnOfHoped(listener, c, until: deadline, now) }
-    guard isInTime else { return refuse(.tooLong) }
+    let isInTime = hasTime(listener, c, .entering, until: deadline, now)
+    guard isInTime && (newcomer.hasPlace || leavesPlaces(listener, c, patience: patience, now)) else {
+      return refuse(.tooLong)
+    }
     room.enter(slot, lane: lane(listener, c), now: now, deadline: deadline)
     waiting[c.rawValue] += 1
     shared.process.entered(c)
@@ -73,20 +73,18 @@ public struct AdmissionController: ~Copyable {
     return .waiting
   }
 
-  /// The places that are kept are kept from whoever has none: one to be told, slow, or judged by its PROXY header. Not all of
-  /// the expected come; but that is counted on only where the room would soon run empty, or those that are judged at the
-  /// accept, behind all of the expected, would find it full of such as aren't.
-  private mutating func hasTimeBehindExpected(
+  /// True exactly when one for whom no place is kept (it is slow, to be told, or was judged by its PROXY header) takes none of
+  /// those that are. But not all that are expected come, and were there nobody else in the room meanwhile, tokens would be
+  /// left for the sake of the silent: a quarter of it is for whoever comes.
+  private mutating func leavesPlaces(
     _ listener: Int, _ c: HandshakeClass, patience: Duration, _ now: MonotonicTime
   ) -> Bool {
-    let deadline = now + patience
-    if hasTime(listener, c, .last, until: deadline, now) { return true }
-    return expectedAt(listener, c, .entering, now) <= now + patience / 4
-      && hasTime(listener, c, .late, until: deadline, now)
+    hasTime(listener, c, .last, until: now + patience, now)
+      || expectedAt(listener, c, .entering, now) <= now + patience / 4
   }
 
-  /// By the measure that those hoped for are heard by, which doesn't count on anybody's not coming. Where a place has become
-  /// free meanwhile, nothing is learnt of what being cheap is worth.
+  /// By the measure that those hoped for are heard by. Where a place has become free meanwhile, nothing is learnt of what being
+  /// cheap is worth.
   private mutating func learnOfHoped(
     _ listener: Int, _ c: HandshakeClass, until deadline: MonotonicTime, _ now: MonotonicTime
   ) {
@@ -142,7 +140,7 @@ public struct AdmissionController: ~Copyable {
   /// They are called back while the room still holds some, so that it never runs empty between.
   /// - Parameters:
   ///   - rounding: what they are told is later than that by so much on average.
-  ///   - soonest: nobody comes earlier. Were slots given from before that, their holders would come all at once then.
+  ///   - soonest: nobody can come earlier. Were slots reckoned from before that, their holders would come all at once then.
   public mutating func reserveReturn(
     listener: Int, _ c: HandshakeClass, patience: Duration, rounding: Duration = .zero,
     soonest: Duration = .zero, now: MonotonicTime, using generator: inout some RandomNumberGenerator
@@ -210,7 +208,7 @@ public struct AdmissionController: ~Copyable {
     guard c != .plain else { return now }
     let interval = handshakeDelay.interval(now)
     guard interval >= 1 else { return now }
-    let uncounted = standing.uncounted(expectedHandshakes)
+    let uncounted = standing.uncounted(expected: expectedHandshakes)
     let place = AdmissionOrder.place(of: c, budget.costs, uncounted: uncounted) {
       $0 == .plain ? 0 : waiting[$0.rawValue]
     }
@@ -238,7 +236,7 @@ public struct AdmissionController: ~Copyable {
       if budget.costs[other] <= own { notDearer += nanoseconds }
     }
     return min(all, notDearer + notDearer / UInt64(AdmissionOrder.passes))
-      + UInt64(standing.uncounted(expectedHandshakes)) * own
+      + UInt64(standing.uncounted(expected: expectedHandshakes)) * own
   }
 
   /// How many of those that are refused can be admitted in a second: the least of all budgets.

@@ -5,7 +5,7 @@ internal import Synchronization
 public final class AdmissionGate: Sendable {
   public let limiter: RateLimiter
   private let waiting = InlineArray<7, Atomic<Int>> { _ in Atomic(0) }
-  private let sum = Expected.Sum()
+  private let expected = Atomic<Int>(0)
   private let oldest: [WorkerOldest]
 
   /// When the oldest entry of a worker's room entered; `UInt64.max` when it has none that could go on.
@@ -36,11 +36,9 @@ public final class AdmissionGate: Sendable {
   func left(_ c: HandshakeClass) { waiting[c.rawValue].subtract(1, ordering: .relaxed) }
 
   /// How many have connected and haven't said yet what they are, and have a place all the same.
-  public var expectedCount: Int { expected.count }
+  public var expectedCount: Int { max(expected.load(ordering: .relaxed), 0) }
 
-  var expected: Expected { sum.value }
-
-  func expect(_ more: Expected) { sum.add(more) }
+  func expect(_ more: Int) { expected.add(more, ordering: .relaxed) }
 
   /// Tells the other workers how old this one's oldest entry is; nil when none could go on now.
   func publish(_ entered: MonotonicTime?, worker: Int) {
@@ -74,7 +72,7 @@ public final class AdmissionGate: Sendable {
     _ c: HandshakeClass, _ costs: HandshakeCosts, _ standing: AdmissionOrder.Standing, now: MonotonicTime
   ) -> MonotonicTime {
     if limiter.isUnlimited { return now }
-    let uncounted = standing.uncounted(expected)
+    let uncounted = standing.uncounted(expected: expectedCount)
     let place = AdmissionOrder.place(of: c, costs, uncounted: uncounted) { waitingCount($0) }
     return limiter.nextAt(now, count: place)
   }

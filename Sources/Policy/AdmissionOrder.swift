@@ -10,18 +10,15 @@ enum AdmissionOrder {
     case waiting
     /// At its door.
     case entering
-    /// Behind as many of those that are expected, too, as can be relied on.
-    case late
-    /// Behind all of them.
+    /// Behind those that are expected, too.
     case last
 
     /// How many come before it, itself included, that aren't counted in the room.
-    func uncounted(_ expected: Expected) -> Int {
+    func uncounted(expected: Int) -> Int {
       switch self {
       case .waiting: 0
       case .entering: 1
-      case .late: 1 + expected.relied
-      case .last: 1 + expected.count
+      case .last: 1 + expected
       }
     }
   }

@@ -21,17 +21,12 @@ public enum Welcome: Hashable, Sendable {
   case hoped
   /// Nothing that it could say would help, or hardly.
   case refused(AdmissionRefusal)
-
 }
 
 /// Of one listener and worker: how many are expected, and how often it is worth to hear somebody for whom there is
 /// time only if it is cheap. That is as often as it has paid of late, and now and then to see whether it does again.
 struct Newcomers {
-  private(set) var expected = Expected()
-  /// Those of them that a handshake is due to. A reload may have changed what the listener is since others came.
-  private(set) var expectedHandshakes = Expected()
-  /// How many of them come in time.
-  private var showUp = ShowUpRate()
+  var expected = 0
   /// The dearest class that the last of them could have been of.
   var dearest = HandshakeClass.plain
   /// The share of those hoped for that could stay. Nothing is known of a first herd, and were all of it heard, all its
@@ -42,7 +37,6 @@ struct Newcomers {
   private static let weight = 1.0 / 16
   /// One in so many is heard when that has never paid.
   private static let leastShare = 1.0 / 16
-  private static let leastWeight = 1.0 / 16
   /// Where a quarter could stay, everyone is heard.
   private static let generosity = 4.0
 
@@ -53,35 +47,7 @@ struct Newcomers {
     return true
   }
 
-  /// Each weighs as much as it is to be found among the expected. But clients that are quick are learnt from too.
-  mutating func learn(cameInTime: Bool, kept: Double) {
-    showUp.learn(cameInTime, cameInTime ? max(kept, Self.leastWeight) : kept)
-  }
-
-  /// One more or less is expected, or none and another share of them comes in time. Returns by how much that changes both.
-  mutating func expect(_ more: Int, handshakes: Int) -> (all: Expected, handshakes: Expected) {
-    let before = (expected, expectedHandshakes)
-    expected = Expected(expected.count + more, share: showUp.share)
-    expectedHandshakes = Expected(expectedHandshakes.count + handshakes, share: showUp.share)
-    assert(expectedHandshakes.count >= 0 && expectedHandshakes.count <= expected.count)
-    return (expected - before.0, expectedHandshakes - before.1)
-  }
-
   mutating func learn(stayed: Bool) { paid += ((stayed ? 1 : 0) - paid) * Self.weight }
-}
-
-/// The share of those expected of late that said in time what they are. Whoever has said so and has no place kept for it
-/// stands behind no more of them than that: the slow and the silent would leave tokens unused else, for whose sake it
-/// were refused. How many are heard doesn't depend on it, or a slow herd would be heard all at once.
-struct ShowUpRate {
-  private(set) var share = 1.0
-
-  private static let weight = 1.0 / 64
-  private static let least = 1.0 / 16
-
-  mutating func learn(_ came: Bool, _ weight: Double) {
-    share = max(Self.least, share + ((came ? 1 : 0) - share) * Self.weight * weight)
-  }
 }
 
 /// Judging those that have only connected, so that nobody makes or reads a ClientHello in vain.
@@ -110,26 +76,20 @@ extension AdmissionController {
   }
 
   /// How many are expected in this worker.
-  public var expectedCount: Int { newcomers.reduce(0) { $0 + $1.expected.count } }
+  public var expectedCount: Int { expected }
 
-  /// Gives up the place that was kept for one that hasn't said what it is.
-  ///
-  /// - Parameter kept: for what part, from 0 to 1, of the time for which one is kept at most. Those that go at once say nothing
-  ///   of others; those that go, or drip, just before it is over have kept others out as if they had stayed.
-  public mutating func forget(_ newcomer: Newcomer, listener: Int, kept: Double) {
-    settle(newcomer, listener, cameInTime: false, kept)
-  }
-
-  mutating func settle(_ newcomer: Newcomer, _ listener: Int, cameInTime: Bool, _ kept: Double) {
-    guard newcomer.hasPlace else { return }
-    newcomers[listener].learn(cameInTime: cameInTime, kept: kept)
-    expect(-1, listener, isTLS: newcomer == .expected)
+  /// Gives up the place that was kept for one.
+  public mutating func forget(_ newcomer: Newcomer, listener: Int) {
+    if newcomer.hasPlace { expect(-1, listener, isTLS: newcomer == .expected) }
   }
 
   private mutating func expect(_ more: Int, _ listener: Int, isTLS: Bool) {
-    let change = newcomers[listener].expect(more, handshakes: isTLS ? more : 0)
-    shared.process.expect(change.all)
-    listeners[listener].expect(change.all)
-    expectedHandshakes += change.handshakes
+    shared.process.expect(more)
+    listeners[listener].expect(more)
+    newcomers[listener].expected += more
+    expected += more
+    if isTLS { expectedHandshakes += more }
+    assert(newcomers[listener].expected >= 0)
+    assert(expectedHandshakes >= 0 && expectedHandshakes <= expected)
   }
 }

@@ -171,7 +171,7 @@ struct HerdWorld {
     case .waiting(let worker, let since) where step - since == Int(plan.timeout * 1000):
       workers[worker].controller.leave(id(client))
     case .silent(let worker, let newcomer, let since) where step - since == Int(plan.timeout * 1000):
-      workers[worker].controller.forget(newcomer, listener: 0, kept: 0)
+      workers[worker].controller.forget(newcomer, listener: 0)
     default: return
     }
     clients[client].place = .away

@@ -13,11 +13,6 @@ import Testing
     /// For how much of the time that it may each of the silent keeps its place.
     var kept = 1.0
     var seconds = 40
-    /// Who say what they are after so many milliseconds and are gone, so many ahead of each burst of silent ones.
-    var vouching = 0
-    var vouchesFor = 5
-    /// Milliseconds from one burst to the next.
-    var every = 0
   }
 
   /// Of both listeners, how many came in each second, without the first ten seconds.
@@ -31,7 +26,6 @@ import Testing
     let steps = plan.seconds * 1000
     var speaks = Array(repeating: 0, count: steps + 3000)
     var goes = speaks
-    var vouches = speaks
     var (next, owner) = (0, [Int: Int]())
     var came = [0, 0]
     var generator = SeededGenerator(seed: 7)
@@ -42,36 +36,13 @@ import Testing
       func enter(_ listener: Int, _ newcomer: Newcomer) {
         next = (next + 1) % 1_000_000
         if controller.enter(
-          slot(next), listener: listener, .plain, as: newcomer, kept: 20.0 / 500, patience: patience, now: now
+          slot(next), listener: listener, .plain, as: newcomer, patience: patience, now: now
         ) == .waiting {
           owner[next] = listener
         }
       }
-      if plan.every > 0, step % plan.every < 60 {
-        // In 50 ms, then 210 silent ones.
-        if step % plan.every < 50 {
-          for _ in 0..<plan.vouching / 50
-          where controller.welcome(listener: 0, certificates: nil, patience: patience, now: now) == .expected
-          {
-            vouches[step + plan.vouchesFor] += 1
-          }
-        } else if step % plan.every == 59 {
-          for _ in 0..<210
-          where controller.welcome(listener: 0, certificates: nil, patience: patience, now: now) == .expected
-          {
-            goes[step + 500] += 1
-          }
-        }
-      }
-      for _ in 0..<vouches[step] {
-        next = (next + 1) % 1_000_000
-        _ = controller.enter(
-          slot(next), listener: 0, .plain, as: .expectedInTheClear, kept: Double(plan.vouchesFor) / 500,
-          patience: patience, now: now)
-        controller.leave(slot(next))
-      }
       for _ in 0..<goes[step] {
-        controller.forget(.expectedInTheClear, listener: 0, kept: plan.kept)
+        controller.forget(.expectedInTheClear, listener: 0)
       }
       for _ in 0..<speaks[step] { enter(0, .expectedInTheClear) }
       var kinds: [Int] = []
@@ -121,14 +92,5 @@ import Testing
     let fair = 100 * Double(plan.honest) / Double(plan.honest + plan.named)
     #expect(came.honest > fair * 0.6 && came.named > (100 - fair) * 0.6)
     #expect(came.honest + came.named > 98)
-  }
-
-  /// Attackers that come in time and go, so that all those are relied on that then say nothing.
-  @Test(arguments: [0, 200, 400, 800]) func whoIsVouchedForKeepsNobodyOut(vouching: Int) {
-    var plan = Plan()
-    (plan.honest, plan.named, plan.vouching, plan.every) = (0, 50, vouching, 600)
-    let came = run(plan)
-    print("\(#function): \(vouching): \(came)")
-    #expect(came.named > 45)
   }
 }

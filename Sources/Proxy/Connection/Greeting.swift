@@ -50,21 +50,17 @@ extension Worker where Engine: ~Copyable {
   /// How long it may be until a newcomer's first byte comes, or is looked at that it hasn't.
   func firstLook(_ c: ConnectionPointer) -> Duration {
     let deadline = topology.settings.deadlines.firstByte
-    return isKeptSomething(c) ? placeIsKept : deadline
+    guard isKeptSomething(c) else { return deadline }
+    return min(deadline, topology.settings.waitingRoom.patience / Self.placeIsKept)
   }
 
   private func isKeptSomething(_ c: ConnectionPointer) -> Bool {
     c.pointee.newcomer.hasPlace || c.pointee.isToBeTold
   }
 
-  /// A place, or words, are kept for whom says what it is within a part of its patience: who says nothing would keep
+  /// A place, or words, are kept for whom says what it is within this part of its patience: who says nothing would keep
   /// others out of the one, and leave none of the other.
-  private var placeIsKept: Duration {
-    min(topology.settings.deadlines.firstByte, topology.settings.waitingRoom.patience / 4)
-  }
-
-  /// For what part of that time a place has been kept for this one.
-  func placeKept(_ c: ConnectionPointer) -> Double { min(1, now.since(c.pointee.acceptedAt) / placeIsKept) }
+  private static var placeIsKept: Int { 4 }
 
   /// True when one has said nothing for too long to have a place or words kept for it, but may still come.
   mutating func stopsExpecting(_ c: ConnectionPointer) -> Bool {
@@ -77,10 +73,8 @@ extension Worker where Engine: ~Copyable {
 
   /// What was kept for one until it has said what it is goes back: its place, and the words.
   mutating func endGreeting(_ c: ConnectionPointer) {
-    if c.pointee.newcomer.hasPlace {
-      admission.forget(c.pointee.newcomer, listener: c.pointee.listener.number, kept: placeKept(c))
-      c.pointee.newcomer = .unknown
-    }
+    admission.forget(c.pointee.newcomer, listener: c.pointee.listener.number)
+    c.pointee.newcomer = .unknown
     guard c.pointee.isToBeTold else { return }
     refusals.giveBack(nanoseconds: UInt64(c.pointee.wordsPaid), now: now)
     endWords(c)

@@ -144,7 +144,7 @@ extension Worker where Engine: ~Copyable {
     endGreeting(c)
     let entrance = admission.enter(
       c.pointee.id, listener: c.pointee.listener.number, c.pointee.handshakeClass, as: newcomer,
-      kept: placeKept(c), patience: patience, now: now)
+      patience: patience, now: now)
     switch entrance {
     case .waiting:
       // The room sees to the patience; the timer only makes it look.

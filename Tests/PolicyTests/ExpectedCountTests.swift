@@ -3,7 +3,7 @@ import Policy
 import Testing
 
 /// What was added to a gate comes off again, whoever ends how, in whatever worker, with reloads between.
-@Suite struct ExpectedSumTests {
+@Suite struct ExpectedCountTests {
   @Test(arguments: 0..<20) func nothingStaysBehind(seed: UInt64) {
     var random = SeededGenerator(seed: seed)
     let shared = AdmissionShared(
@@ -41,17 +41,14 @@ import Testing
       case 50..<97:
         guard !there.isEmpty else { break }
         let (worker, listener, newcomer) = there.remove(at: .random(in: 0..<there.count, using: &random))
-        switch Int.random(in: 0..<3, using: &random) {
-        case 0:
+        if Bool.random(using: &random) {
           next += 1
           _ = boxes[worker].controller.enter(
             slot(next), listener: listener, newcomer == .expected ? .tls13RSA : .plain, as: newcomer,
             patience: .seconds(2), now: now)
           boxes[worker].controller.leave(slot(next))
-        case 1: boxes[worker].controller.forget(newcomer, listener: listener, kept: 1)
-        default:
-          boxes[worker].controller.forget(
-            newcomer, listener: listener, kept: .random(in: 0...1, using: &random))
+        } else {
+          boxes[worker].controller.forget(newcomer, listener: listener)
         }
       case 97:
         let gate = AdmissionGate(RateLimit(800, burst: 10), workers: 3)
@@ -70,11 +67,10 @@ import Testing
       #expect(counted == there.count && shared.process.expectedCount == there.count)
     }
     for (worker, listener, newcomer) in there {
-      boxes[worker].controller.forget(newcomer, listener: listener, kept: 0)
+      boxes[worker].controller.forget(newcomer, listener: listener)
     }
     #expect(shared.process.expectedCount == 0 && all.allSatisfy { $0.expectedCount == 0 })
     #expect(boxes.allSatisfy { $0.controller.expectedCount == 0 })
-    // Nor of the parts: behind relied ones nobody would be late.
     for box in boxes {
       var count = 0
       while box.controller.welcome(listener: 0, certificates: nil, patience: .seconds(2), now: at(1000))
@@ -82,7 +78,7 @@ import Testing
       {
         count += 1
       }
-      for _ in 0..<count { box.controller.forget(.expectedInTheClear, listener: 0, kept: 0) }
+      for _ in 0..<count { box.controller.forget(.expectedInTheClear, listener: 0) }
       #expect(count > 1500)
     }
   }
