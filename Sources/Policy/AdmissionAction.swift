@@ -46,7 +46,7 @@ public struct AdmissionCounts: Hashable, Sendable {
   public var patienceOver: UInt64 = 0
   /// Left before their turn: their clients had gone.
   public var gone: UInt64 = 0
-  /// Admitted because they were the oldest, ahead of cheaper ones.
+  /// Admitted ahead of cheaper ones, because it was their turn.
   public var bypasses: UInt64 = 0
   /// The longest that one waited that was admitted.
   public var waitMax = Duration.zero

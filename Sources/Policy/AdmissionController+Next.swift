@@ -7,7 +7,9 @@ extension AdmissionController {
     guard room.count > 0 else { return .idle }
     if let hopeless = nextHopeless(now) { return hopeless }
     let survey = survey(now)
-    guard let candidate = survey.candidate(passes) else { return .wait(until: survey.lookAgain) }
+    guard let (candidate, passes) = survey.candidate(turns, budget.costs) else {
+      return .wait(until: survey.lookAgain)
+    }
     let c = handshakeClass(candidate.lane)
     guard budget.canStart(c, now: now) else {
       // Others may take the tokens that this worker has no time for.
@@ -16,16 +18,16 @@ extension AdmissionController {
     }
     guard survey.mayTake else { return .wait(until: survey.lookAgain) }
     if let retry = take(listener(candidate.lane), now) { return .wait(until: min(retry, survey.overAt)) }
-    return admit(candidate, c, isOldest: candidate == survey.oldest, now)
+    return admit(candidate, c, passes: passes, now)
   }
 
   private mutating func admit(
-    _ visitor: WaitingRoom.Visitor, _ c: HandshakeClass, isOldest: Bool, _ now: MonotonicTime
+    _ visitor: WaitingRoom.Visitor, _ c: HandshakeClass, passes: Bool, _ now: MonotonicTime
   ) -> AdmissionAction {
     let removed = remove(visitor.slot)
     assert(removed == visitor && admissibleUntil(visitor) >= now, "nobody is admitted past its patience")
-    if isOldest && passes >= AdmissionOrder.passes { counts.bypasses += 1 }
-    passes = isOldest ? 0 : passes + 1
+    if turns.isDue && !passes { counts.bypasses += 1 }
+    turns.admitted(c, passes: passes)
     let waited = now.since(visitor.enteredAt)
     counts.admitted += 1
     counts.waitMax = max(counts.waitMax, waited)
@@ -92,7 +94,7 @@ extension AdmissionController {
       for c in HandshakeClass.each {
         guard let head = room.first(lane(index, c)) else { continue }
         survey.noteDeadline(admissibleUntil(head))
-        if isReady { survey.consider(head, cost: budget.costs[c]) }
+        if isReady { survey.consider(head, c) }
       }
     }
     shared.process.publish(survey.oldest?.enteredAt, worker: worker)

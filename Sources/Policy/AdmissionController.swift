@@ -22,8 +22,7 @@ public struct AdmissionController: ~Copyable {
   var expected = 0
   /// And of those, for a handshake: only these take the worker's time for them.
   var expectedHandshakes = 0
-  /// How many have been let in ahead of the oldest, since it was last the oldest's turn.
-  var passes = 0
+  var turns = AdmissionTurns()
   /// When it was last looked for those that would outlive their patience.
   var sweptAt = MonotonicTime.zero
   /// How long handshakes wait behind the room.
@@ -61,9 +60,9 @@ public struct AdmissionController: ~Copyable {
     forget(newcomer, listener: listener)
     guard shared.waitingCount < shared.capacity else { return refuse(.roomFull) }
     let deadline = now + patience
-    if newcomer == .hoped { learnOfHoped(listener, c, until: deadline, now) }
+    if newcomer == .hoped { learnOfHoped(listener, c, patience: patience, now) }
     let isInTime = hasTime(listener, c, .entering, until: deadline, now)
-    guard isInTime && (newcomer.hasPlace || leavesPlaces(listener, c, patience: patience, now)) else {
+    guard isInTime, newcomer.hasPlace || mayTakePlace(listener, c, .entering, patience: patience, now) else {
       return refuse(.tooLong)
     }
     room.enter(slot, lane: lane(listener, c), now: now, deadline: deadline)
@@ -73,24 +72,20 @@ public struct AdmissionController: ~Copyable {
     return .waiting
   }
 
-  /// True exactly when one for whom no place is kept (it is slow, to be told, or was judged by its PROXY header) takes none of
-  /// those that are. But not all that are expected come, and were there nobody else in the room meanwhile, tokens would be
-  /// left for the sake of the silent: a quarter of it is for whoever comes.
-  private mutating func leavesPlaces(
-    _ listener: Int, _ c: HandshakeClass, patience: Duration, _ now: MonotonicTime
+  /// True exactly when one for whom no place is kept may come in: behind all that are expected, or where the room is nearly
+  /// empty. Not all that are expected come, and tokens would be left for the sake of the silent: the first quarter of the
+  /// patience (and the burst) is for whoever comes.
+  ///
+  /// - Parameter first: where it stands in that quarter.
+  mutating func mayTakePlace(
+    _ listener: Int, _ c: HandshakeClass, _ first: AdmissionOrder.Standing, patience: Duration,
+    _ now: MonotonicTime
   ) -> Bool {
     hasTime(listener, c, .last, until: now + patience, now)
-      || expectedAt(listener, c, .entering, now) <= now + patience / 4
+      || hasTime(listener, c, first, until: now + patience / Self.firstPart, now)
   }
 
-  /// By the measure that those hoped for are heard by. Where a place has become free meanwhile, nothing is learnt of what being
-  /// cheap is worth.
-  private mutating func learnOfHoped(
-    _ listener: Int, _ c: HandshakeClass, until deadline: MonotonicTime, _ now: MonotonicTime
-  ) {
-    guard !hasTime(listener, newcomers[listener].dearest, .last, until: deadline, now) else { return }
-    newcomers[listener].learn(stayed: hasTime(listener, c, .last, until: deadline, now))
-  }
+  private static var firstPart: Int { 4 }
 
   /// Takes out a connection whose client has gone, or that is closed for another reason. False when it
   /// doesn't wait.
@@ -209,9 +204,8 @@ public struct AdmissionController: ~Copyable {
     let interval = handshakeDelay.interval(now)
     guard interval >= 1 else { return now }
     let uncounted = standing.uncounted(expected: expectedHandshakes)
-    let place = AdmissionOrder.place(of: c, budget.costs, uncounted: uncounted) {
-      $0 == .plain ? 0 : waiting[$0.rawValue]
-    }
+    let place = AdmissionOrder.place(
+      of: c, budget.costs, uncounted: uncounted, waiting: { $0 == .plain ? 0 : waiting[$0.rawValue] })
     return now + .nanoseconds(Int64(min(Double(place) * interval, 1e15)))
   }
 
@@ -225,18 +219,13 @@ public struct AdmissionController: ~Copyable {
     return .refused(reason)
   }
 
-  /// Nanoseconds of handshakes until one of this class is through, in the order of `AdmissionOrder`.
+  /// Nanoseconds of handshakes until one of this class is through.
   private func work(_ c: HandshakeClass, _ standing: AdmissionOrder.Standing) -> UInt64 {
-    let own = budget.costs[c]
-    guard own > 0 else { return 0 }
-    var (notDearer, all): (UInt64, UInt64) = (0, 0)
-    for other in HandshakeClass.each {
-      let nanoseconds = UInt64(waiting[other.rawValue]) * budget.costs[other]
-      all += nanoseconds
-      if budget.costs[other] <= own { notDearer += nanoseconds }
-    }
-    return min(all, notDearer + notDearer / UInt64(AdmissionOrder.passes))
-      + UInt64(standing.uncounted(expected: expectedHandshakes)) * own
+    let costs = budget.costs
+    let uncounted = standing.uncounted(expected: expectedHandshakes)
+    return UInt64(
+      AdmissionOrder.ahead(
+        of: c, costs, uncounted: uncounted, waiting: { waiting[$0.rawValue] }, weight: { Int(costs[$0]) }))
   }
 
   /// How many of those that are refused can be admitted in a second: the least of all budgets.

@@ -66,14 +66,14 @@ public final class AdmissionGate: Sendable {
 
   /// When one that enters now would come to its turn.
   ///
-  /// Ahead of it are those that aren't dearer, and of those that are, the share that bypasses (see
-  /// `AdmissionOrder`); in no case more than all.
   func expectedAt(
     _ c: HandshakeClass, _ costs: HandshakeCosts, _ standing: AdmissionOrder.Standing, now: MonotonicTime
   ) -> MonotonicTime {
     if limiter.isUnlimited { return now }
     let uncounted = standing.uncounted(expected: expectedCount)
-    let place = AdmissionOrder.place(of: c, costs, uncounted: uncounted) { waitingCount($0) }
+    // Read once each: the order looks at them several times.
+    let counts = InlineArray<7, Int> { max(waiting[$0].load(ordering: .relaxed), 0) }
+    let place = AdmissionOrder.place(of: c, costs, uncounted: uncounted, waiting: { counts[$0.rawValue] })
     return limiter.nextAt(now, count: place)
   }
 }

@@ -1,7 +1,7 @@
-/// The order in which those that wait come to their turn: cheap classes first, oldest first within a class;
-/// but one admission in eight goes to the oldest of all, so that none starves.
+/// The order in which those that wait come to their turn: cheap classes first, oldest first within a class; but each
+/// eighth admission goes to those that are dearer, to each class of them by turns, so that none starves.
 enum AdmissionOrder {
-  /// So many may pass the oldest before it is its turn.
+  /// So many of the cheapest may pass those that are dearer before it is the turn of one of these.
   static let passes = 7
 
   /// Where one stands of whom it is asked when its turn comes.
@@ -12,6 +12,8 @@ enum AdmissionOrder {
     case entering
     /// Behind those that are expected, too.
     case last
+    /// Behind no more of them than so many: the others are another listener's.
+    case behind(Int)
 
     /// How many come before it, itself included, that aren't counted in the room.
     func uncounted(expected: Int) -> Int {
@@ -19,27 +21,50 @@ enum AdmissionOrder {
       case .waiting: 0
       case .entering: 1
       case .last: 1 + expected
+      case .behind(let most): 1 + min(most, expected)
       }
     }
   }
 
-  /// The place in the queue, from 1, of one of a class that entered last of it.
+  /// What is ahead of one that entered last of its class, itself included: how many, or how much work.
   ///
   /// - Parameters:
-  ///   - uncounted: how many are to be added, itself included.
-  ///   - count: how many of a class wait.
-  static func place(
-    of c: HandshakeClass, _ costs: HandshakeCosts, uncounted: Int, count: (HandshakeClass) -> Int
+  ///   - uncounted: how many of its class are to be added, itself included.
+  ///   - waiting: how many of a class wait.
+  ///   - weight: what one of a class counts.
+  static func ahead(
+    of c: HandshakeClass, _ costs: HandshakeCosts, uncounted: Int, waiting: (HandshakeClass) -> Int,
+    weight: (HandshakeClass) -> Int
   ) -> Int {
-    var (notDearer, all) = (uncounted, uncounted)
+    let own = uncounted * weight(c)
+    var (notDearer, all) = (own, own)
+    var cheapest = c
     for other in HandshakeClass.each {
-      let waiting = count(other)
-      all += waiting
-      if costs[other] <= costs[c] { notDearer += waiting }
+      let count = waiting(other)
+      guard count > 0 else { continue }
+      let work = count * weight(other)
+      all += work
+      if costs[other] <= costs[c] { notDearer += work }
+      if costs[other] < costs[cheapest] { cheapest = other }
     }
-    return max(1, min(all, slowed(notDearer)))
+    let ahead = min(all, slowed(notDearer))
+    guard costs[cheapest] < costs[c] else { return ahead }
+    // In each round one of each class that is dearer than the cheapest has its turn.
+    var round = 0
+    for other in HandshakeClass.each
+    where other == c || waiting(other) > 0 && costs[other] > costs[cheapest] {
+      round += passes * weight(cheapest) + weight(other)
+    }
+    return min(ahead, (waiting(c) + uncounted) * round)
+  }
+
+  /// The place in the queue, from 1, of one that entered last of its class.
+  static func place(
+    of c: HandshakeClass, _ costs: HandshakeCosts, uncounted: Int, waiting: (HandshakeClass) -> Int
+  ) -> Int {
+    max(1, ahead(of: c, costs, uncounted: uncounted, waiting: waiting) { _ in 1 })
   }
 
   /// With each seven of these, an eighth comes from elsewhere.
-  static func slowed(_ work: Int) -> Int { work + (work + passes - 1) / passes }
+  private static func slowed(_ work: Int) -> Int { work + (work + passes - 1) / passes }
 }

@@ -14,24 +14,14 @@ public struct HandshakeCosts: Sendable {
 
   public subscript(_ c: HandshakeClass) -> UInt64 { UInt64(means[c.rawValue]) }
 
-  /// The classes that cost the least and the most, where there are such certificates.
-  public func cheapest(_ certificates: HandshakeClass.Certificates) -> HandshakeClass {
-    extreme(certificates) { $0 < $1 }
-  }
-
+  /// The class that costs the most where there are such certificates.
   public func dearest(_ certificates: HandshakeClass.Certificates) -> HandshakeClass {
-    extreme(certificates) { $0 > $1 }
-  }
-
-  private func extreme(
-    _ certificates: HandshakeClass.Certificates, _ isBetter: (Double, Double) -> Bool
-  ) -> HandshakeClass {
-    var best = HandshakeClass.tls12Resumed
+    var dearest = HandshakeClass.tls12Resumed
     for c in HandshakeClass.each
-    where c.comes(of: certificates) && isBetter(means[c.rawValue], means[best.rawValue]) {
-      best = c
+    where c.comes(of: certificates) && means[c.rawValue] > means[dearest.rawValue] {
+      dearest = c
     }
-    return best
+    return dearest
   }
 
   public mutating func learn(_ c: HandshakeClass, nanoseconds: UInt64) {

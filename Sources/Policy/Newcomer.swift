@@ -2,13 +2,13 @@ public import Basics
 
 /// What is held of one that has connected and hasn't yet said what it would cost.
 public enum Newcomer: UInt8, Sendable {
-  /// Nothing: it hasn't been judged, or has taken too long to say.
+  /// Nothing: it hasn't been judged, is to be told, or has taken too long to say.
   case unknown
   /// There is time for it whatever it says, and a place is kept for it until then.
   case expected
   /// The same of one that won't need a handshake.
   case expectedInTheClear
-  /// There is time for it only if it is cheap.
+  /// There is time for it if it is of some class, and not if it is of another.
   case hoped
 
   /// True exactly when a place is kept for it.
@@ -24,11 +24,12 @@ public enum Welcome: Hashable, Sendable {
 }
 
 /// Of one listener and worker: how many are expected, and how often it is worth to hear somebody for whom there is
-/// time only if it is cheap. That is as often as it has paid of late, and now and then to see whether it does again.
+/// time only if it is of some class (a cheap one, as a rule). That is as often as it has paid of late, and now and then to
+/// see whether it does again.
 struct Newcomers {
   var expected = 0
-  /// The dearest class that the last of them could have been of.
-  var dearest = HandshakeClass.plain
+  /// The listener's certificates, when it last was asked for one.
+  var certificates = HandshakeClass.Certificates()
   /// The share of those hoped for that could stay. Nothing is known of a first herd, and were all of it heard, all its
   /// ClientHellos would be on their way before it were.
   private var paid = 0.0
@@ -59,20 +60,51 @@ extension AdmissionController {
     listener: Int, certificates: HandshakeClass.Certificates?, patience: Duration, now: MonotonicTime
   ) -> Welcome {
     guard shared.waitingCount < shared.capacity else { return .refused(.roomFull) }
-    let deadline = now + patience
-    let dearest = certificates.map(budget.costs.dearest) ?? .plain
-    newcomers[listener].dearest = dearest
-    if hasTime(listener, dearest, .last, until: deadline, now) {
+    let prospects: Prospects
+    if let certificates {
+      newcomers[listener].certificates = certificates
+      prospects = self.prospects(listener, certificates, patience: patience, now)
+    } else {
+      prospects = hasPlace(listener, .plain, patience: patience, now) ? .good : .none
+    }
+    switch prospects {
+    case .good:
       expect(1, listener, isTLS: certificates != nil)
       return .expected
+    case .mixed where newcomers[listener].hears(): return .hoped
+    case .mixed, .none: return .refused(.tooLong)
     }
-    guard let certificates,
-      hasTime(listener, budget.costs.cheapest(certificates), .last, until: deadline, now),
-      newcomers[listener].hears()
-    else {
-      return .refused(.tooLong)
+  }
+
+  /// Whether there is time for one that hasn't said yet which class it is of: for each, for some, or for none.
+  private enum Prospects { case good, mixed, none }
+
+  private mutating func prospects(
+    _ listener: Int, _ certificates: HandshakeClass.Certificates, patience: Duration, _ now: MonotonicTime
+  ) -> Prospects {
+    var (some, every) = (false, true)
+    for c in HandshakeClass.each where c.comes(of: certificates) && (every || !some) {
+      if hasPlace(listener, c, patience: patience, now) { some = true } else { every = false }
     }
-    return .hoped
+    return every ? .good : some ? .mixed : .none
+  }
+
+  /// Behind no more of the expected than are this listener's own where the room is nearly empty: what the clients of another
+  /// one keep and don't use is no loss to these.
+  private mutating func hasPlace(
+    _ listener: Int, _ c: HandshakeClass, patience: Duration, _ now: MonotonicTime
+  ) -> Bool {
+    let own = listeners[listener].expectedCount
+    if own >= shared.process.expectedCount { return hasTime(listener, c, .last, until: now + patience, now) }
+    return mayTakePlace(listener, c, .behind(own), patience: patience, now)
+  }
+
+  /// By the measure that those hoped for are heard by. Where a place has become free meanwhile, nothing is learnt of what being
+  /// of such a class is worth.
+  mutating func learnOfHoped(_ listener: Int, _ c: HandshakeClass, patience: Duration, _ now: MonotonicTime) {
+    let certificates = newcomers[listener].certificates
+    guard prospects(listener, certificates, patience: patience, now) != .good else { return }
+    newcomers[listener].learn(stayed: hasPlace(listener, c, patience: patience, now))
   }
 
   /// How many are expected in this worker.

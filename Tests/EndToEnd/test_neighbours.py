@@ -1,4 +1,6 @@
-"""Who keeps places at one listener and says nothing keeps nobody out of another, however it ends."""
+"""Who keeps places at one listener and says nothing keeps nobody out of another, however it ends.
+
+At the same listener it does: what there is to tell one from the other is heard later."""
 
 import asyncio
 import random
@@ -50,21 +52,21 @@ async def try_once(where, header=HEADER):
             writer.transport.abort()
 
 
-async def storm(attacked, honest, drips, hold):
+async def storm(attacked, honest, header, drips, hold):
     loop = asyncio.get_running_loop()
-    end = loop.time() + 8
+    end = loop.time() + 7
     attackers = [asyncio.create_task(keep_places(attacked, drips, hold, end)) for _ in range(66)]
-    # Until the share has been learnt.
-    await asyncio.sleep(3)
+    await asyncio.sleep(2)
     tries = []
     while loop.time() < end - 1:
-        tries.append(asyncio.create_task(try_once(honest)))
+        tries.append(asyncio.create_task(try_once(honest, header)))
         await asyncio.sleep(0.1)
     came = sum(await asyncio.gather(*tries))
     await asyncio.gather(*attackers)
     return came, len(tries)
 
 
+@pytest.mark.parametrize("header", [HEADER, b""], ids=["judged by its header", "judged at the accept"])
 @pytest.mark.parametrize(
     "drips, hold, first_byte",
     [
@@ -74,10 +76,11 @@ async def storm(attacked, honest, drips, hold):
         pytest.param(False, 0.5, "250ms", id="stays silent until deadlines.first_byte"),
     ],
 )
-def test_nobody_is_kept_out_of_another_listener(tidegate, echo, certificates, drips, hold, first_byte):
+def test_nobody_is_kept_out_of_another_listener(tidegate, echo, certificates, header, drips, hold, first_byte):
     attacked = listener("echo", name="attacked", tls=tls_settings(certificates.site))
     honest = listener("echo", name="honest")
-    honest["proxy_protocol"] = {"from": ["127.0.0.1/32"]}
+    if header:
+        honest["proxy_protocol"] = {"from": ["127.0.0.1/32"]}
     tidegate(
         {
             "workers": 1,
@@ -89,7 +92,7 @@ def test_nobody_is_kept_out_of_another_listener(tidegate, echo, certificates, dr
             "pools": [pool("echo", echo)],
         }
     )
-    came, tries = asyncio.run(storm(address(attacked), address(honest), drips, hold))
+    came, tries = asyncio.run(storm(address(attacked), address(honest), header, drips, hold))
     print(f"{came} of {tries} came in")
     assert came >= tries * 9 // 10, f"{came} of {tries}, at half of the rate"
 
@@ -135,4 +138,4 @@ def test_a_few_that_are_silent_dont_give_the_rate_to_another_listener(tidegate, 
     )
     came = asyncio.run(crowds(address(direct), address(named), silent))
     print(f"{silent} silent at a time: {came[0]} came in where they are, {came[1]} at the other listener")
-    assert min(came) >= 100, came
+    assert min(came) >= 80, came

@@ -59,9 +59,19 @@ import Testing
     #expect(welcome(&controller) == .refused(.roomFull))
   }
 
-  @Test func whatEvenTheCheapestHaveNoTimeForNobodyIsHeard() {
-    var controller = crowd(.tls12Resumed)
+  @Test func whereThereIsTimeForNoClassNobodyIsHeard() {
+    var controller = controller()
+    for _ in 0..<210 { #expect(welcome(&controller) == .expected) }
     for _ in 0..<100 { #expect(welcome(&controller) == .refused(.tooLong)) }
+  }
+
+  /// They have their eighth, so that it may be worth to hear them, as it may be to hear cheap ones behind dear ones.
+  @Test func behindCheapOnesDearOnesAreHopedFor() {
+    var controller = crowd(.tls12Resumed)
+    for _ in 0..<15 { #expect(welcome(&controller) == .refused(.tooLong)) }
+    #expect(welcome(&controller) == .hoped)
+    #expect(enter(&controller, 300, .tls13RSA, as: .hoped) == .waiting)
+    #expect(enter(&controller, 301, .tls12Resumed, as: .hoped) == .refused(.tooLong))
   }
 
   @Test func behindDearOnesCheapOnesAreHopedFor() {
@@ -163,7 +173,12 @@ import Testing
       worker: 0, shared: shared, listeners: gates, slots: 10_000,
       budget: HandshakeBudget(share: nil, now: at(1)))
     for _ in 0..<210 { #expect(welcome(&controller) == .expected) }
-    // Judged by their PROXY header.
+    // Judged at the accept, and by their PROXY header.
+    var count = 0
+    while controller.welcome(listener: 1, certificates: nil, patience: .seconds(2), now: at(1)) == .expected {
+      count += 1
+    }
+    #expect((59...61).contains(count))
     #expect((59...61).contains(enterLate(&controller, listener: 1)))
   }
 
