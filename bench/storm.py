@@ -84,7 +84,8 @@ class Storm:
         total = seen["total"]
         refused = herds.refused(total)
         admitted = total["admitted"]
-        per_refusal = 1e6 * (used - calm_cost * admitted) / refused if refused else None
+        # Of few it is the noise of the many that were let in.
+        per_refusal = 1e6 * (used - calm_cost * admitted) / refused if refused > admitted else None
         # Upgrades at the backend for clients that had gone; the calibration's were not.
         in_vain = backend["upgraded"] - admitted - self.calibration - WARM_UP - (1 if o.resumed_share else 0)
         self.rows.append([
@@ -93,7 +94,7 @@ class Storm:
             f"{herds.worst_of_whole(counted) / o.rate:.2f}" if counted else "-",
             f"{herds.in_by_the_ideal_time(seen, o.rate):.0f}",
             refused, total["timeouts"], in_vain, f"{seen['attempts_per_success']:.2f}",
-            f"{seen['attempt_p99_ms']:.0f}", f"{used:.2f}", f"{per_refusal:.1f}" if per_refusal else "-",
+            f"{seen['attempt_p99_ms']:.0f}", f"{used:.2f}", f"{per_refusal:.1f}" if per_refusal is not None else "-",
         ])
         self.details.append({"limiter": name, "cpu_seconds": used, "backend": backend, "counted": counted, **seen})
 
