@@ -7,27 +7,41 @@ extension AdmissionController {
     guard room.count > 0 else { return .idle }
     if let hopeless = nextHopeless(now) { return hopeless }
     let survey = survey(now)
-    guard let (candidate, passes) = survey.candidate(turns, budget.costs) else {
+    guard let (candidate, isPass) = survey.candidate(turns, budget.costs) else {
       return .wait(until: survey.lookAgain)
     }
     let c = handshakeClass(candidate.lane)
     guard budget.canStart(c, now: now) else {
-      // Others may take the tokens that this worker has no time for.
-      publishNobody()
-      return .wait(until: min(budget.nextAt(c, now: now), survey.overAt))
+      let startsAt = budget.nextAt(c, now: now)
+      // Who needs no time isn't kept waiting for want of it; the turn stays with the other.
+      guard let plain = survey.head(.plain) else {
+        // Others may take the tokens that this worker has no time for.
+        publishNobody()
+        return .wait(until: min(startsAt, survey.overAt))
+      }
+      return tryAdmit(plain, .plain, isPass: true, survey, orAt: startsAt, now)
     }
-    guard survey.mayTake else { return .wait(until: survey.lookAgain) }
-    if let retry = take(listener(candidate.lane), now) { return .wait(until: min(retry, survey.overAt)) }
-    return admit(candidate, c, passes: passes, now)
+    return tryAdmit(candidate, c, isPass: isPass, survey, orAt: .distantFuture, now)
+  }
+
+  private mutating func tryAdmit(
+    _ visitor: WaitingRoom.Visitor, _ c: HandshakeClass, isPass: Bool, _ survey: Survey,
+    orAt other: MonotonicTime, _ now: MonotonicTime
+  ) -> AdmissionAction {
+    guard survey.mayTake else { return .wait(until: min(survey.lookAgain, other)) }
+    if let retry = take(listener(visitor.lane), now) {
+      return .wait(until: min(retry, survey.overAt, other))
+    }
+    return admit(visitor, c, isPass: isPass, now)
   }
 
   private mutating func admit(
-    _ visitor: WaitingRoom.Visitor, _ c: HandshakeClass, passes: Bool, _ now: MonotonicTime
+    _ visitor: WaitingRoom.Visitor, _ c: HandshakeClass, isPass: Bool, _ now: MonotonicTime
   ) -> AdmissionAction {
     let removed = remove(visitor.slot)
     assert(removed == visitor && admissibleUntil(visitor) >= now, "nobody is admitted past its patience")
-    if turns.isDue && !passes { counts.bypasses += 1 }
-    turns.admitted(c, passes: passes)
+    if turns.isDue && !isPass { counts.bypasses += 1 }
+    turns.admitted(c, isPass: isPass)
     let waited = now.since(visitor.enteredAt)
     counts.admitted += 1
     counts.waitMax = max(counts.waitMax, waited)

@@ -62,7 +62,7 @@ public struct AdmissionController: ~Copyable {
     let deadline = now + patience
     if newcomer == .hoped { learnOfHoped(listener, c, patience: patience, now) }
     let isInTime = hasTime(listener, c, .entering, until: deadline, now)
-    guard isInTime, newcomer.hasPlace || mayTakePlace(listener, c, .entering, patience: patience, now) else {
+    guard isInTime, newcomer.hasPlace || mayTakePlace(listener, c, patience: patience, now) else {
       return refuse(.tooLong)
     }
     room.enter(slot, lane: lane(listener, c), now: now, deadline: deadline)
@@ -75,17 +75,14 @@ public struct AdmissionController: ~Copyable {
   /// True exactly when one for whom no place is kept may come in: behind all that are expected, or where the room is nearly
   /// empty. Not all that are expected come, and tokens would be left for the sake of the silent: the first quarter of the
   /// patience (and the burst) is for whoever comes.
-  ///
-  /// - Parameter first: where it stands in that quarter.
-  mutating func mayTakePlace(
-    _ listener: Int, _ c: HandshakeClass, _ first: AdmissionOrder.Standing, patience: Duration,
-    _ now: MonotonicTime
+  private mutating func mayTakePlace(
+    _ listener: Int, _ c: HandshakeClass, patience: Duration, _ now: MonotonicTime
   ) -> Bool {
     hasTime(listener, c, .last, until: now + patience, now)
-      || hasTime(listener, c, first, until: now + patience / Self.firstPart, now)
+      || hasTime(listener, c, .entering, until: now + patience / Self.firstPart, now)
   }
 
-  private static var firstPart: Int { 4 }
+  static var firstPart: Int { 4 }
 
   /// Takes out a connection whose client has gone, or that is closed for another reason. False when it
   /// doesn't wait.
@@ -222,6 +219,8 @@ public struct AdmissionController: ~Copyable {
   /// Nanoseconds of handshakes until one of this class is through.
   private func work(_ c: HandshakeClass, _ standing: AdmissionOrder.Standing) -> UInt64 {
     let costs = budget.costs
+    // It passes those that wait for the worker's time.
+    guard costs[c] > 0 else { return 0 }
     let uncounted = standing.uncounted(expected: expectedHandshakes)
     return UInt64(
       AdmissionOrder.ahead(

@@ -65,7 +65,6 @@ public final class AdmissionGate: Sendable {
   }
 
   /// When one that enters now would come to its turn.
-  ///
   func expectedAt(
     _ c: HandshakeClass, _ costs: HandshakeCosts, _ standing: AdmissionOrder.Standing, now: MonotonicTime
   ) -> MonotonicTime {

@@ -37,23 +37,37 @@ enum AdmissionOrder {
     weight: (HandshakeClass) -> Int
   ) -> Int {
     let own = uncounted * weight(c)
-    var (notDearer, all) = (own, own)
+    var (notDearer, all, count) = (own, own, uncounted)
+    // Of the classes that wait: the heaviest that is cheaper, and all that are dearer.
+    var heaviest = 0
+    var (dearer, dearerWeight) = (0, 0)
     var cheapest = c
     for other in HandshakeClass.each {
-      let count = waiting(other)
-      guard count > 0 else { continue }
-      let work = count * weight(other)
+      let waits = waiting(other)
+      guard waits > 0 else { continue }
+      let work = waits * weight(other)
       all += work
-      if costs[other] <= costs[c] { notDearer += work }
+      if costs[other] > costs[c] {
+        dearer += 1
+        dearerWeight += weight(other)
+        continue
+      }
+      notDearer += work
+      count += waits
+      if costs[other] < costs[c] { heaviest = max(heaviest, weight(other)) }
       if costs[other] < costs[cheapest] { cheapest = other }
     }
-    let ahead = min(all, slowed(notDearer))
+    // With each seven of these comes one that is dearer, of each such class by turns.
+    let turns = (count + passes - 1) / passes
+    let theirs = dearer > 0 ? (turns * dearerWeight + dearer - 1) / dearer : 0
+    let ahead = min(all, notDearer + theirs)
     guard costs[cheapest] < costs[c] else { return ahead }
-    // In each round one of each class that is dearer than the cheapest has its turn.
+    // In each round one of each class that is dearer than the cheapest has its turn. When those are through that are the
+    // cheapest now, others take their place, and these may be heavier.
     var round = 0
     for other in HandshakeClass.each
     where other == c || waiting(other) > 0 && costs[other] > costs[cheapest] {
-      round += passes * weight(cheapest) + weight(other)
+      round += passes * heaviest + weight(other)
     }
     return min(ahead, (waiting(c) + uncounted) * round)
   }
@@ -64,7 +78,4 @@ enum AdmissionOrder {
   ) -> Int {
     max(1, ahead(of: c, costs, uncounted: uncounted, waiting: waiting) { _ in 1 })
   }
-
-  /// With each seven of these, an eighth comes from elsewhere.
-  private static func slowed(_ work: Int) -> Int { work + (work + passes - 1) / passes }
 }

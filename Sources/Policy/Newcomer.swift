@@ -89,14 +89,17 @@ extension AdmissionController {
     return every ? .good : some ? .mixed : .none
   }
 
-  /// Behind no more of the expected than are this listener's own where the room is nearly empty: what the clients of another
-  /// one keep and don't use is no loss to these.
+  /// True exactly when a place may be kept for one. Where the room is nearly empty it stands behind this listener's own alone:
+  /// what the clients of another one keep and don't use is no loss to these. But all together are promised no more than
+  /// twice what there is.
   private mutating func hasPlace(
     _ listener: Int, _ c: HandshakeClass, patience: Duration, _ now: MonotonicTime
   ) -> Bool {
     let own = listeners[listener].expectedCount
-    if own >= shared.process.expectedCount { return hasTime(listener, c, .last, until: now + patience, now) }
-    return mayTakePlace(listener, c, .behind(own), patience: patience, now)
+    if hasTime(listener, c, .last, until: now + patience, now) { return true }
+    return own < shared.process.expectedCount
+      && hasTime(listener, c, .behind(own), until: now + patience / Self.firstPart, now)
+      && hasTime(listener, c, .last, until: now + patience * 2, now)
   }
 
   /// By the measure that those hoped for are heard by. Where a place has become free meanwhile, nothing is learnt of what being

@@ -35,8 +35,11 @@ struct Survey {
 
   mutating func noteDeadline(_ deadline: MonotonicTime) { overAt = min(overAt, deadline + .nanoseconds(1)) }
 
+  /// The oldest of a class.
+  func head(_ c: HandshakeClass) -> WaitingRoom.Visitor? { heads[c.rawValue] }
+
   /// Whose turn it is, and whether it passes any that are dearer.
-  func candidate(_ turns: AdmissionTurns, _ costs: HandshakeCosts) -> (WaitingRoom.Visitor, passes: Bool)? {
+  func candidate(_ turns: AdmissionTurns, _ costs: HandshakeCosts) -> (WaitingRoom.Visitor, isPass: Bool)? {
     var cheapest: (head: WaitingRoom.Visitor, cost: UInt64)?
     for c in HandshakeClass.each {
       guard let head = heads[c.rawValue] else { continue }
@@ -54,8 +57,8 @@ struct Survey {
       let servedAt = turns.servedAt(c)
       if dearer.map({ servedAt < $0.servedAt }) ?? true { dearer = (head, servedAt) }
     }
-    guard let dearer else { return (cheapest.head, passes: false) }
-    return turns.isDue ? (dearer.head, passes: false) : (cheapest.head, passes: true)
+    guard let dearer else { return (cheapest.head, isPass: false) }
+    return turns.isDue ? (dearer.head, isPass: false) : (cheapest.head, isPass: true)
   }
 
   /// When to look again if nothing changes.
@@ -74,7 +77,7 @@ struct AdmissionTurns {
   /// When one of the class was last let in, in a count of all; 0 when none was.
   func servedAt(_ c: HandshakeClass) -> UInt64 { last[c.rawValue] }
 
-  mutating func admitted(_ c: HandshakeClass, passes isPass: Bool) {
+  mutating func admitted(_ c: HandshakeClass, isPass: Bool) {
     count += 1
     last[c.rawValue] = count
     passes = isPass ? passes + 1 : 0
